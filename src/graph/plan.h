@@ -1,0 +1,64 @@
+/*
+ * Plan: one graph with concrete shapes, ready to run: steps in order, kernels chosen, weights packed, every buffer an
+ * offset into one arena. Immutable after creation and shared by threads. Run: a plan with its workspace, one caller at a time.
+ */
+#ifndef GFT_GRAPH_PLAN_H
+#define GFT_GRAPH_PLAN_H
+
+#include "base/pool.h"
+#include "graph/graph.h"
+
+typedef struct gft_plan gft_plan;
+typedef struct gft_run gft_run;
+
+typedef struct gft_plan_options {
+    bool training;   /* trainable parameters are read at each run from their present data, not packed; dropout is active */
+    bool no_fuse;    /* skip fusing rewrites */
+    bool keep_all;   /* every node output keeps its own buffer (taps for diff and tests) */
+    bool no_rewrite; /* the graph exactly as it is */
+} gft_plan_options;
+
+/**
+ * Makes a plan. The graph is copied; parameters must outlive the plan, and those that count as constants must not change.
+ *
+ * @param input_shapes concrete, one per graph input, in order
+ * Errors: INVALID_ARGUMENT naming the node for shapes that do not fit; RESOURCE_EXHAUSTED.
+ */
+GRAFT_MUST_CHECK graft_status gft_plan_new(const gft_graph *graph, const graft_shape *input_shapes,
+                                           const gft_plan_options *options, gft_plan **out, graft_error *err);
+gft_plan *gft_plan_ref(gft_plan *plan); /* atomic count; safe from any thread */
+void gft_plan_unref(gft_plan *plan);
+
+size_t gft_plan_arena_bytes(const gft_plan *plan);  /* activations and scratch, known before running */
+size_t gft_plan_packed_bytes(const gft_plan *plan); /* packed weights and op state */
+int32_t gft_plan_input_count(const gft_plan *plan);
+int32_t gft_plan_output_count(const gft_plan *plan);
+const char *gft_plan_input_name(const gft_plan *plan, int32_t i);
+const char *gft_plan_output_name(const gft_plan *plan, int32_t i);
+const graft_tensor_desc *gft_plan_input_desc(const gft_plan *plan, int32_t i);  /* concrete */
+const graft_tensor_desc *gft_plan_output_desc(const gft_plan *plan, int32_t i);
+
+/* Steps, for profiles and summaries. */
+int32_t gft_plan_step_count(const gft_plan *plan);
+const char *gft_plan_step_name(const gft_plan *plan, int32_t i);
+const char *gft_plan_step_op(const gft_plan *plan, int32_t i);
+gft_cost gft_plan_step_cost(const gft_plan *plan, int32_t i);
+
+/** Workspace for a plan (keeps a reference). pool may be NULL and must outlive the run; it may be shared by runs. */
+GRAFT_MUST_CHECK graft_status gft_run_new(gft_plan *plan, gft_pool *pool, gft_run **out, graft_error *err);
+void gft_run_free(gft_run *run);
+
+/**
+ * Runs once. inputs[i]: dense data of input i, borrowed for the call, not copied, not written. outputs[i]: where output i
+ * goes, or NULL to leave it in the workspace (gft_run_output). Does not allocate.
+ */
+GRAFT_MUST_CHECK graft_status gft_run_execute(gft_run *run, const void *const *inputs, void *const *outputs, graft_error *err);
+/** Data of output i after the last execute; valid until the next one. */
+const void *gft_run_output(const gft_run *run, int32_t i);
+/** Seed and step for random ops; default 0, 0. */
+void gft_run_set_random(gft_run *run, uint64_t seed, uint64_t step);
+/** From now on step times are added up; nanoseconds per step since then (NULL: profiling is off). */
+void gft_run_profile(gft_run *run, bool on);
+const uint64_t *gft_run_step_ns(const gft_run *run);
+
+#endif
