@@ -54,7 +54,10 @@ typedef struct gft_value {
     gft_node_id node; /* producer, and which of its outputs */
     int32_t output;
     gft_param_id param;
-    const void *data; /* constants: in the arena or borrowed */
+    const void *data; /* constants: owned, in the arena or borrowed */
+    void *owned;      /* constants: heap memory behind data that is freed with the graph; NULL otherwise */
+    bool foreign;     /* constants: data belongs to somebody else, see gft_graph_own_constants */
+    bool written;     /* parameters: an op with a side effect takes it (running statistics): never a constant */
 } gft_value;
 
 typedef struct gft_node {
@@ -83,6 +86,8 @@ typedef struct gft_graph {
     int32_t input_count;
     gft_binding *outputs;
     int32_t output_count;
+    const char *layer;             /* gft_graph_set_layer */
+    struct gft_graph_names *names; /* which node names are taken */
 } gft_graph;
 
 GRAFT_MUST_CHECK graft_status gft_graph_new(gft_params *params, gft_graph **out, graft_error *err);
@@ -96,6 +101,8 @@ GRAFT_MUST_CHECK graft_status gft_graph_param(gft_graph *graph, gft_param_id par
 /** copy: data is copied into the arena, else borrowed for the graph's life. */
 GRAFT_MUST_CHECK graft_status gft_graph_const(gft_graph *graph, const char *name, const graft_tensor_desc *desc,
                                               const void *data, bool copy, gft_value_id *out, graft_error *err);
+/** Constants whose data belongs to somebody else (the graph that was cloned, the caller) get a copy of their own. */
+GRAFT_MUST_CHECK graft_status gft_graph_own_constants(gft_graph *graph, graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_graph_const_f32(gft_graph *graph, float value, gft_value_id *out, graft_error *err); /* scalar */
 
 /**
@@ -119,9 +126,15 @@ gft_node *gft_graph_producer(const gft_graph *graph, gft_value_id value, gft_op_
 int32_t gft_graph_uses(const gft_graph *graph, gft_value_id value);
 /** Data of a constant or of a parameter (its present data), else NULL. */
 const void *gft_graph_value_data(const gft_graph *graph, gft_value_id value);
+/** Data of a value that stays the same while a plan lives: constants, and parameters that nothing writes and, in
+ * training, that are not trainable. NULL otherwise. */
+const void *gft_graph_fixed_data(const gft_graph *graph, gft_value_id value, bool training);
 /** Every use of old (inputs and outputs) becomes a use of new. */
 void gft_graph_replace(gft_graph *graph, gft_value_id old_value, gft_value_id new_value);
 void gft_graph_remove(gft_graph *graph, gft_node_id node); /* outputs must be unused */
+/** Other inputs for a node that stays (fusing); attributes are changed in place. Descriptors are not inferred again. */
+GRAFT_MUST_CHECK graft_status gft_graph_set_inputs(gft_graph *graph, gft_node_id node, const gft_value_id *inputs,
+                                                   int32_t input_count, graft_error *err);
 /** Removes nodes that reach no output and have no side effect. */
 GRAFT_MUST_CHECK graft_status gft_graph_sweep(gft_graph *graph, graft_error *err);
 /** Live nodes in an order in which producers come first, stable by index. order: node_count entries. */

@@ -82,6 +82,7 @@ typedef struct gft_prepare {
     int64_t tasks[GFT_MAX_PHASES]; /* grid of each phase, from shapes only; default 1 */
     size_t scratch_bytes;          /* shared by all tasks of the step */
     size_t worker_scratch_bytes;   /* for each worker */
+    uint32_t packed_inputs; /* bit i: constants[i] was copied into state and is not read again; run sees it as NULL or not */
 } gft_prepare;
 
 /* One slice of the work. Never fails, never allocates. Pointers need not be aligned beyond the element. */

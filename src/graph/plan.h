@@ -38,6 +38,9 @@ const char *gft_plan_output_name(const gft_plan *plan, int32_t i);
 const graft_tensor_desc *gft_plan_input_desc(const gft_plan *plan, int32_t i);  /* concrete */
 const graft_tensor_desc *gft_plan_output_desc(const gft_plan *plan, int32_t i);
 
+/** Descriptor of a node's output by the node's name; NULL if the plan has no such node (fused or dropped). */
+const graft_tensor_desc *gft_plan_value_desc(const gft_plan *plan, const char *node, int32_t output);
+
 /* Steps, for profiles and summaries. */
 int32_t gft_plan_step_count(const gft_plan *plan);
 const char *gft_plan_step_name(const gft_plan *plan, int32_t i);
@@ -50,11 +53,13 @@ void gft_run_free(gft_run *run);
 
 /**
  * Runs once. inputs[i]: dense data of input i, borrowed for the call, not copied, not written. outputs[i]: where output i
- * goes, or NULL to leave it in the workspace (gft_run_output). Does not allocate.
+ * goes, or NULL to leave it in the workspace (gft_run_output); outputs itself may be NULL. Does not allocate.
  */
 GRAFT_MUST_CHECK graft_status gft_run_execute(gft_run *run, const void *const *inputs, void *const *outputs, graft_error *err);
 /** Data of output i after the last execute; valid until the next one. */
 const void *gft_run_output(const gft_run *run, int32_t i);
+/** Data of a node's output after the last execute, by the node's name; NULL without keep_all or if there is none. */
+const void *gft_run_value(const gft_run *run, const char *node, int32_t output);
 /** Seed and step for random ops; default 0, 0. */
 void gft_run_set_random(gft_run *run, uint64_t seed, uint64_t step);
 /** From now on step times are added up; nanoseconds per step since then (NULL: profiling is off). */
