@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_INPUT ((size_t)1 << 20)
+#define FUZZ_MAX_INPUT ((size_t)1 << 20)
 #define MAX_FILES 4096
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,8 +62,8 @@ static int add_file(const char *path) {
         fprintf(stderr, "%s: cannot be opened\n", path);
         return 1;
     }
-    uint8_t *data = malloc(MAX_INPUT);
-    size_t bytes = data ? fread(data, 1, MAX_INPUT, file) : 0;
+    uint8_t *data = malloc(FUZZ_MAX_INPUT);
+    size_t bytes = data ? fread(data, 1, FUZZ_MAX_INPUT, file) : 0;
     fclose(file);
     if (!data || corpus.count == MAX_FILES) {
         free(data);
@@ -116,8 +116,8 @@ static size_t splice(uint64_t *state, uint8_t *data, size_t bytes) {
     size_t from = below(state, other->bytes);
     size_t length = 1 + below(state, other->bytes - from);
     size_t at = below(state, bytes + 1);
-    if (length > MAX_INPUT - at)
-        length = MAX_INPUT - at;
+    if (length > FUZZ_MAX_INPUT - at)
+        length = FUZZ_MAX_INPUT - at;
     memcpy(data + at, other->data + from, length);
     return at + length > bytes ? at + length : bytes;
 }
@@ -133,7 +133,7 @@ static size_t remove_or_repeat(uint64_t *state, uint8_t *data, size_t bytes, boo
         memmove(data + at, data + at + length, bytes - at - length);
         return bytes - length;
     }
-    if (bytes + length > MAX_INPUT)
+    if (bytes + length > FUZZ_MAX_INPUT)
         return bytes;
     memmove(data + at + length, data + at, bytes - at);
     return bytes + length;
@@ -205,7 +205,7 @@ int main(int argc, char **argv) {
         corpus.items[corpus.count++] = (struct input){exact_copy((const uint8_t *)"", 0), 0};
 
     bool traced = getenv("GRAFT_FUZZ_TRACE") != NULL;
-    uint8_t *work = malloc(MAX_INPUT);
+    uint8_t *work = malloc(FUZZ_MAX_INPUT);
     if (!work)
         return 1;
     for (uint64_t run = 0; run < runs; run++) {

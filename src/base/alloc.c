@@ -1,0 +1,77 @@
+/*
+ * The one home of malloc. Everything goes through grant(), which counts down to the failure a test asked for.
+ *
+ * Memory from gft_malloc_aligned comes from aligned_alloc, so free() takes it back like any other.
+ */
+#include "base/alloc.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+
+static _Thread_local int64_t fail_in; /* 0: never; 1: the next one and all after it */
+
+void gft_alloc_fail_after(int64_t n) { fail_in = n > 0 ? n : 0; }
+
+static bool grant(void) {
+    if (fail_in == 0)
+        return true;
+    if (fail_in == 1)
+        return false;
+    fail_in--;
+    return true;
+}
+
+void *gft_malloc(size_t bytes) { return grant() ? malloc(bytes ? bytes : 1) : NULL; }
+
+void *gft_calloc(size_t count, size_t bytes) {
+    if (!grant())
+        return NULL;
+    if (count == 0 || bytes == 0)
+        return calloc(1, 1);
+    return calloc(count, bytes); /* checks the product itself */
+}
+
+void *gft_realloc(void *p, size_t bytes) {
+    return grant() ? realloc(p, bytes ? bytes : 1) : NULL;
+}
+
+void *gft_malloc_aligned(size_t bytes) {
+    size_t padded;
+    if (!grant() || !gft_size_add(bytes, GFT_ALIGN - 1, &padded))
+        return NULL;
+    padded = padded / GFT_ALIGN * GFT_ALIGN;
+    return aligned_alloc(GFT_ALIGN, padded ? padded : GFT_ALIGN);
+}
+
+char *gft_strdup(const char *s) { return gft_strndup(s, strlen(s)); }
+
+char *gft_strndup(const char *s, size_t n) {
+    size_t length = strnlen(s, n);
+    char *copy = gft_malloc(length + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, s, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *gft_format(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    char *text = n < 0 ? NULL : gft_malloc((size_t)n + 1);
+    if (text)
+        (void)vsnprintf(text, (size_t)n + 1, format, again);
+    va_end(again);
+    va_end(args);
+    return text;
+}
+
+void gft_free(void *p) { free(p); }
