@@ -1,0 +1,265 @@
+/*
+ * The scan: one loop over the wire format (protobuf encoding guide) with a stack of at most 100
+ * open messages. Lengths of copied messages are written as five-byte varints and patched when the
+ * message ends, since dropped fields change them.
+ */
+#include "formats/proto_scan.h"
+
+#include <string.h>
+
+#include "base/cursor.h"
+#include "base/size.h"
+#include "tensorflow.pb-c.h"
+
+#define LENGTH_BYTES 5
+enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
+enum { FIELD_TENSOR_CONTENT = 4, FIELD_MAPPED_OFFSET = 1000, FIELD_MAPPED_BYTES = 1001 };
+
+const gft_proto_limits gft_proto_limits_default = {GFT_PROTO_MAX_DEPTH, 16u << 20, (size_t)2 << 30,
+                                                   0};
+const gft_proto_limits gft_proto_limits_mapped = {GFT_PROTO_MAX_DEPTH, 16u << 20, (size_t)2 << 30,
+                                                  256};
+
+typedef struct frame {
+    const ProtobufCMessageDescriptor *type;
+    size_t end;       /* input offset where the message ends */
+    size_t length_at; /* output offset of its length, SIZE_MAX for the outermost */
+    uint64_t seen;    /* singular messages met, by field index */
+} frame;
+
+typedef struct scan {
+    gft_cursor in;
+    gft_buffer *out; /* may be NULL */
+    const gft_proto_limits *limits;
+    size_t elements;
+    uint32_t depth; /* frames in use */
+    frame frames[GFT_PROTO_MAX_DEPTH];
+} scan;
+
+static graft_status emit(scan *s, const void *p, size_t bytes, graft_error *err) {
+    return s->out ? gft_buffer_append(s->out, p, bytes, err) : GRAFT_OK;
+}
+
+static graft_status emit_varint(scan *s, uint64_t value, graft_error *err) {
+    uint8_t b[10];
+    size_t n = 0;
+    while (value >= 0x80) {
+        b[n++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    b[n++] = (uint8_t)value;
+    return emit(s, b, n, err);
+}
+
+static graft_status emit_fixed64(scan *s, uint32_t field, uint64_t value, graft_error *err) {
+    GFT_TRY(emit_varint(s, (uint64_t)field << 3 | WIRE_64, err));
+    uint8_t b[8];
+    for (size_t i = 0; i < 8; i++)
+        b[i] = (uint8_t)(value >> (8 * i));
+    return emit(s, b, sizeof b, err);
+}
+
+static uint32_t wire_of(ProtobufCType type) {
+    switch (type) {
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+        return WIRE_32;
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return WIRE_64;
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return WIRE_BYTES;
+    default:
+        return WIRE_VARINT;
+    }
+}
+
+static graft_status count_elements(scan *s, size_t more, graft_error *err) {
+    if (more > s->limits->max_elements - s->elements)
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                        "%s: more than %zu fields by byte %zu, a limit against hostile files",
+                        s->in.where, s->limits->max_elements, s->in.at);
+    s->elements += more;
+    return GRAFT_OK;
+}
+
+/* The content of a packed field must be whole elements. */
+static graft_status check_packed(scan *s, const ProtobufCFieldDescriptor *field, const uint8_t *p,
+                                 size_t bytes, size_t start, graft_error *err) {
+    uint32_t wire = wire_of(field->type);
+    size_t count = 0;
+    if (wire == WIRE_VARINT) {
+        size_t run = 0;
+        for (size_t i = 0; i < bytes; i++) {
+            if (++run > 10)
+                return gft_fail(err, GRAFT_DATA_LOSS,
+                                "%s: byte %zu: a number of more than 10 bytes in %s", s->in.where,
+                                start + i, field->name);
+            if (!(p[i] & 0x80)) {
+                run = 0;
+                count++;
+            }
+        }
+        if (run != 0)
+            return gft_fail(err, GRAFT_DATA_LOSS, "%s: byte %zu: the last number of %s is cut",
+                            s->in.where, start + bytes, field->name);
+    } else {
+        size_t unit = wire == WIRE_64 ? 8 : 4;
+        if (bytes % unit != 0)
+            return gft_fail(err, GRAFT_DATA_LOSS,
+                            "%s: byte %zu: %s has %zu bytes, expected a multiple of %zu",
+                            s->in.where, start, field->name, bytes, unit);
+        count = bytes / unit;
+    }
+    /* Packed numbers take a bounded multiple of their bytes; they weigh an eighth of a field. */
+    return count_elements(s, count / 8, err);
+}
+
+static graft_status open_message(scan *s, const ProtobufCFieldDescriptor *field, uint32_t number,
+                                 size_t bytes, graft_error *err) {
+    frame *top = &s->frames[s->depth - 1];
+    if (s->depth >= s->limits->max_depth)
+        return gft_fail(err, GRAFT_DATA_LOSS, "%s: byte %zu: messages nested deeper than %u",
+                        s->in.where, s->in.at, s->limits->max_depth);
+    size_t index = (size_t)(field - top->type->fields);
+    if (field->label != PROTOBUF_C_LABEL_REPEATED && index < 64) {
+        if (top->seen & (uint64_t)1 << index)
+            return gft_fail(err, GRAFT_DATA_LOSS,
+                            "%s: byte %zu: %s.%s appears twice, expected once", s->in.where,
+                            s->in.at, top->type->short_name, field->name);
+        top->seen |= (uint64_t)1 << index;
+    }
+    GFT_TRY(emit_varint(s, (uint64_t)number << 3 | WIRE_BYTES, err));
+    frame *next = &s->frames[s->depth++];
+    next->type = field->descriptor;
+    next->end = s->in.at + bytes;
+    next->length_at = s->out ? s->out->bytes : 0;
+    next->seen = 0;
+    static const uint8_t room[LENGTH_BYTES] = {0x80, 0x80, 0x80, 0x80, 0};
+    return emit(s, room, sizeof room, err);
+}
+
+static graft_status close_message(scan *s, graft_error *err) {
+    frame *top = &s->frames[--s->depth];
+    if (!s->out || top->length_at == SIZE_MAX)
+        return GRAFT_OK;
+    size_t bytes = s->out->bytes - top->length_at - LENGTH_BYTES;
+    if (bytes > INT32_MAX)
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                        "%s: a message %s of %zu bytes, protobuf allows 2 GiB", s->in.where,
+                        top->type->short_name, bytes);
+    for (size_t i = 0; i < LENGTH_BYTES; i++)
+        s->out->data[top->length_at + i] =
+            (uint8_t)((bytes >> (7 * i) & 0x7f) | (i + 1 < LENGTH_BYTES ? 0x80 : 0));
+    return GRAFT_OK;
+}
+
+/* A length-delimited field: a message is opened, anything else is copied or left in the input. */
+static graft_status take_bytes(scan *s, const ProtobufCFieldDescriptor *field, uint32_t number,
+                               graft_error *err) {
+    frame *top = &s->frames[s->depth - 1];
+    uint64_t bytes;
+    GFT_TRY(gft_cursor_varint(&s->in, &bytes, "a length", err));
+    if (bytes > top->end - s->in.at)
+        return gft_fail(
+            err, GRAFT_DATA_LOSS,
+            "%s: byte %zu: field %s.%s of %llu bytes, but %zu are left: the file is cut or is not "
+            "what its name says",
+            s->in.where, s->in.at, top->type->short_name, field ? field->name : "(unknown)",
+            (unsigned long long)bytes, top->end - s->in.at);
+    if (field && field->type == PROTOBUF_C_TYPE_MESSAGE)
+        return open_message(s, field, number, (size_t)bytes, err);
+    size_t start = s->in.at;
+    const uint8_t *p;
+    GFT_TRY(gft_cursor_take(&s->in, (size_t)bytes, &p, "a field", err));
+    if (!field)
+        return GRAFT_OK;
+    if (wire_of(field->type) != WIRE_BYTES)
+        GFT_TRY(check_packed(s, field, p, (size_t)bytes, start, err));
+    if (top->type == &tensorflow__tensor_proto__descriptor && number == FIELD_TENSOR_CONTENT &&
+        s->limits->outline_bytes != 0 && bytes >= s->limits->outline_bytes) {
+        GFT_TRY(emit_fixed64(s, FIELD_MAPPED_OFFSET, start, err));
+        return emit_fixed64(s, FIELD_MAPPED_BYTES, bytes, err);
+    }
+    GFT_TRY(emit_varint(s, (uint64_t)number << 3 | WIRE_BYTES, err));
+    GFT_TRY(emit_varint(s, bytes, err));
+    return emit(s, p, (size_t)bytes, err);
+}
+
+/* A number of its own: varint, 4 or 8 bytes. */
+static graft_status take_number(scan *s, const ProtobufCFieldDescriptor *field, uint32_t number,
+                                uint32_t wire, graft_error *err) {
+    size_t start = s->in.at;
+    uint64_t value;
+    const uint8_t *p;
+    if (wire == WIRE_VARINT)
+        GFT_TRY(gft_cursor_varint(&s->in, &value, "a number", err));
+    else
+        GFT_TRY(gft_cursor_take(&s->in, wire == WIRE_64 ? 8 : 4, &p, "a number", err));
+    if (s->in.at > s->frames[s->depth - 1].end)
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "%s: byte %zu: a number runs past the end of its message %s", s->in.where,
+                        start, s->frames[s->depth - 1].type->short_name);
+    if (!field)
+        return GRAFT_OK;
+    GFT_TRY(emit_varint(s, (uint64_t)number << 3 | wire, err));
+    return emit(s, s->in.data + start, s->in.at - start, err);
+}
+
+static graft_status take_field(scan *s, graft_error *err) {
+    frame *top = &s->frames[s->depth - 1];
+    size_t start = s->in.at;
+    uint64_t tag;
+    GFT_TRY(gft_cursor_varint(&s->in, &tag, "a field tag", err));
+    uint32_t wire = (uint32_t)(tag & 7);
+    if (s->in.at > top->end || tag >> 3 == 0 || tag > UINT32_MAX ||
+        (wire != WIRE_VARINT && wire != WIRE_64 && wire != WIRE_BYTES && wire != WIRE_32))
+        return gft_fail(
+            err, GRAFT_DATA_LOSS,
+            "%s: byte %zu: 0x%llx is not a field tag of %s: the file is damaged or is not what its "
+            "name says",
+            s->in.where, start, (unsigned long long)tag, top->type->short_name);
+    uint32_t number = (uint32_t)(tag >> 3);
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(top->type, number);
+    if (top->type == &tensorflow__tensor_proto__descriptor &&
+        (number == FIELD_MAPPED_OFFSET || number == FIELD_MAPPED_BYTES))
+        field = NULL; /* ours alone, never taken from a file */
+    if (field) {
+        uint32_t expected = wire_of(field->type);
+        bool packed = wire == WIRE_BYTES && field->label == PROTOBUF_C_LABEL_REPEATED;
+        if (wire != expected && !packed)
+            return gft_fail(err, GRAFT_DATA_LOSS,
+                            "%s: byte %zu: field %s.%s has wire type %u, expected %u: the file is "
+                            "damaged or is "
+                            "not what its name says",
+                            s->in.where, start, top->type->short_name, field->name, wire, expected);
+    }
+    GFT_TRY(count_elements(s, 1, err));
+    return wire == WIRE_BYTES ? take_bytes(s, field, number, err)
+                              : take_number(s, field, number, wire, err);
+}
+
+graft_status gft_proto_scan(const ProtobufCMessageDescriptor *type, const void *data, size_t bytes,
+                            const gft_proto_limits *limits, const char *where, gft_buffer *compact,
+                            graft_error *err) {
+    scan s = {.in = gft_cursor_make(data, bytes, where),
+              .out = compact,
+              .limits = limits ? limits : &gft_proto_limits_default};
+    if (s.limits->max_depth < 1 || s.limits->max_depth > GFT_PROTO_MAX_DEPTH)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "protobuf limits: depth %u, expected 1 to %d",
+                        s.limits->max_depth, GFT_PROTO_MAX_DEPTH);
+    s.frames[0] = (frame){.type = type, .end = bytes, .length_at = SIZE_MAX};
+    s.depth = 1;
+    while (s.depth > 0) {
+        if (s.in.at == s.frames[s.depth - 1].end)
+            GFT_TRY(close_message(&s, err));
+        else
+            GFT_TRY(take_field(&s, err));
+    }
+    return GRAFT_OK;
+}

@@ -1,0 +1,159 @@
+/*
+ * Opening and writing saved_model.pb (tensorflow/core/protobuf/saved_model.proto) and frozen
+ * graphs.
+ */
+#include "formats/saved_model_file.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+static char *inside(const char *dir, const char *name) {
+    return gft_path_join(dir, name);
+}
+
+static bool has_file(const char *dir, const char *name) {
+    char *path = inside(dir, name);
+    bool found = path && gft_file_exists(path);
+    gft_free(path);
+    return found;
+}
+
+bool gft_saved_model_present(const char *dir) {
+    return has_file(dir, "saved_model.pb") || has_file(dir, "saved_model.pbtxt");
+}
+
+/* Protobuf in text form starts with a field's name; binary SavedModels and GraphDefs start with 08,
+ * 0a or 12. */
+static bool looks_like_text(const gft_map *map) {
+    size_t n = map->bytes < 16 ? map->bytes : 16;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = map->data[i];
+        bool word =
+            (c >= 'a' && c <= 'z') || c == '_' || c == ' ' || c == ':' || c == '{' || c == '#';
+        if (!word && !(i > 3 && (c == '\n' || c == '\r' || (c >= 32 && c < 127))))
+            return false;
+    }
+    return n >= 4;
+}
+
+static graft_status open_binary(const char *path, const ProtobufCMessageDescriptor *type,
+                                gft_proto_file *file, graft_error *err) {
+    gft_map map;
+    GFT_TRY(gft_map_open(path, &map, err));
+    bool text = looks_like_text(&map);
+    gft_map_close(&map);
+    if (text)
+        return gft_fail(
+            err, GRAFT_UNIMPLEMENTED,
+            "%s: protobuf in text form, only the binary form is read; save it as binary .pb", path);
+    return gft_proto_file_open(path, type, file, err);
+}
+
+graft_status gft_saved_model_load(const char *dir, gft_saved_model *out, graft_error *err) {
+    gft_saved_model model = {0};
+    graft_status status = GRAFT_OK;
+    char *path = inside(dir, "saved_model.pb");
+    model.dir = gft_strdup(dir);
+    if (!path || !model.dir) {
+        status = gft_fail_memory(err, strlen(dir), "a file name");
+        goto done;
+    }
+    if (!gft_file_exists(path)) {
+        if (has_file(dir, "saved_model.pbtxt"))
+            status = gft_fail(
+                err, GRAFT_UNIMPLEMENTED,
+                "%s: a SavedModel in text form (saved_model.pbtxt) is not read, save it as "
+                "saved_model.pb",
+                dir);
+        else
+            status = gft_fail(err, GRAFT_NOT_FOUND,
+                              "%s: no saved_model.pb in it, expected a SavedModel", dir);
+        goto done;
+    }
+    GFT_GOTO(open_binary(path, &tensorflow__saved_model__descriptor, &model.file, err));
+    model.proto = (const Tensorflow__SavedModel *)model.file.message;
+    if (model.proto->n_meta_graphs == 0) {
+        status = gft_fail(err, GRAFT_DATA_LOSS,
+                          "%s: %zu bytes without a meta graph, expected a SavedModel", path,
+                          model.file.map.bytes);
+        goto done;
+    }
+    if (model.proto->saved_model_schema_version > 1) {
+        status =
+            gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: schema version %lld, only version 1 is known",
+                     path, (long long)model.proto->saved_model_schema_version);
+        goto done;
+    }
+    *out = model;
+    model = (gft_saved_model){0};
+done:
+    gft_saved_model_free(&model);
+    gft_free(path);
+    return status;
+}
+
+void gft_saved_model_free(gft_saved_model *model) {
+    if (!model)
+        return;
+    gft_proto_file_close(&model->file);
+    gft_free(model->dir);
+    *model = (gft_saved_model){0};
+}
+
+graft_status gft_saved_model_meta_graph(const gft_saved_model *model, const char *tag,
+                                        const Tensorflow__MetaGraphDef **out, graft_error *err) {
+    char tags[200] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < model->proto->n_meta_graphs; i++) {
+        const Tensorflow__MetaGraphDef *meta = model->proto->meta_graphs[i];
+        size_t count = meta->meta_info_def ? meta->meta_info_def->n_tags : 0;
+        for (size_t t = 0; t < count; t++) {
+            const char *name = meta->meta_info_def->tags[t];
+            if (strcmp(name, tag) == 0) {
+                *out = meta;
+                return GRAFT_OK;
+            }
+            size_t bytes = strlen(name);
+            if (bytes + 2 < sizeof tags - used) {
+                memcpy(tags + used, " ", 1);
+                memcpy(tags + used + 1, name, bytes + 1);
+                used += bytes + 1;
+            }
+        }
+    }
+    return gft_fail(err, GRAFT_NOT_FOUND, "%s: no meta graph with tag '%s', found:%s", model->dir,
+                    tag, used ? tags : " none");
+}
+
+graft_status gft_saved_model_write(const char *dir, const Tensorflow__SavedModel *proto,
+                                   graft_error *err) {
+    gft_buffer buffer;
+    gft_buffer_init(&buffer, INT32_MAX);
+    graft_status status;
+    char *path = inside(dir, "saved_model.pb");
+    if (!path) {
+        status = gft_fail_memory(err, strlen(dir), "a file name");
+        goto done;
+    }
+    GFT_GOTO(gft_proto_append(&buffer, &proto->base, err));
+    GFT_GOTO(gft_file_write(path, buffer.data, buffer.bytes, err));
+done:
+    gft_buffer_deinit(&buffer);
+    gft_free(path);
+    return status;
+}
+
+graft_status gft_graph_def_load(const char *path, gft_proto_file *out, graft_error *err) {
+    gft_proto_file file = {0};
+    GFT_TRY(open_binary(path, &tensorflow__graph_def__descriptor, &file, err));
+    const Tensorflow__GraphDef *graph = (const Tensorflow__GraphDef *)file.message;
+    if (graph->n_node == 0) {
+        size_t bytes = file.map.bytes;
+        gft_proto_file_close(&file);
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "%s: %zu bytes without a node, expected a frozen GraphDef", path, bytes);
+    }
+    *out = file;
+    return GRAFT_OK;
+}
