@@ -1,0 +1,4 @@
+/* NEON: element-wise functions of one input and their derivatives; the loops are in kernels/tmpl/unary_f32_tmpl.h. */
+#include "kernels/vec/vec_neon.h"
+
+#include "kernels/tmpl/unary_f32_tmpl.h"

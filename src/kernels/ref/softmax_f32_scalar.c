@@ -1,0 +1,4 @@
+/* Scalar: softmax; the loops are in kernels/tmpl/softmax_f32_tmpl.h. These scalar ones define what is correct. */
+#include "kernels/vec/vec_scalar.h"
+
+#include "kernels/tmpl/softmax_f32_tmpl.h"

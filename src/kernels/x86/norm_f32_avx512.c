@@ -1,0 +1,4 @@
+/* AVX-512: normalisation; the loops are in kernels/tmpl/norm_f32_tmpl.h. */
+#include "kernels/vec/vec_avx512.h"
+
+#include "kernels/tmpl/norm_f32_tmpl.h"
