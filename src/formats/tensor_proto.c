@@ -143,7 +143,7 @@ graft_status gft_tensor_proto_read(const Tensorflow__TensorProto *proto, const g
                                    const char *where, gft_arena *arena, graft_tensor *out,
                                    graft_error *err) {
     graft_tensor tensor = {.name = where};
-    int64_t elems;
+    int64_t elems = 0;
     GFT_TRY(describe(proto, where, &tensor.desc, &elems, err));
     size_t unit = graft_dtype_bytes(tensor.desc.dtype);
     if (unit == 0 || !gft_desc_bytes(&tensor.desc, &tensor.bytes))
@@ -178,7 +178,7 @@ graft_status gft_tensor_proto_strings(const Tensorflow__TensorProto *proto, cons
                                       gft_arena *arena, ProtobufCBinaryData **out, size_t *count,
                                       graft_error *err) {
     graft_tensor_desc desc;
-    int64_t elems;
+    int64_t elems = 0;
     GFT_TRY(describe(proto, where, &desc, &elems, err));
     if (desc.dtype != GRAFT_STRING)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: constant of type %s, expected string",
