@@ -205,7 +205,7 @@ typedef struct graft_pipeline graft_pipeline;
  * Makes a pipeline and its threads; nothing is read before graft_pipeline_begin.
  *
  * The same seed and epoch give the same batches byte for byte, whatever the number of threads. Memory: prefetch + 1
- * batches, and as many decoded pictures again.
+ * batches and 4 * threads + 4 pictures of the result's size.
  * @return OK; INVALID_ARGUMENT names a bad setting; FAILED_PRECONDITION if there is no sample; RESOURCE_EXHAUSTED
  * Owner: caller frees with graft_pipeline_free(), at any moment.
  */
