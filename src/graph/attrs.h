@@ -123,9 +123,12 @@ typedef struct gft_strided_slice_attrs {
     uint32_t shrink_mask; /* dimensions dropped after slicing */
 } gft_strided_slice_attrs;
 
-/* Gradients of pad, slice, strided_slice, broadcast, reshape, reduce: the shape to go back to. */
+/* Gradients of pad, slice, strided_slice, broadcast, reshape, reduce: the shape to go back to. reshape, broadcast_to and
+ * reduce_to take a second input instead, whose shape is the target (its values are not read), where the shape is not
+ * known before the graph is run. */
 typedef struct gft_shape_attrs {
-    graft_shape shape; /* reshape: one -1 is inferred, two unknowns keep the batch */
+    graft_shape shape; /* reshape: one -1 is inferred, two unknowns keep the batch; else -1 keeps x's dimension */
+    bool mean;         /* broadcast_to: divided by the number of copies of each element (gradient of a mean) */
 } gft_shape_attrs;
 
 typedef struct gft_strided_slice_grad_attrs {

@@ -1,0 +1,11 @@
+/*
+ * The rewrites in the order in which a plan applies them.
+ */
+#include "graph/rewrite.h"
+
+graft_status gft_rewrite_all(gft_graph *graph, const gft_rewrite_options *options,
+                             graft_error *err) {
+    GFT_TRY(gft_rewrite_drop_identity(graph, options, err));
+    GFT_TRY(gft_graph_sweep(graph, err));
+    return gft_graph_sweep(graph, err);
+}
