@@ -29,11 +29,10 @@ static bool grant(void) {
 void *gft_malloc(size_t bytes) { return grant() ? malloc(bytes ? bytes : 1) : NULL; }
 
 void *gft_calloc(size_t count, size_t bytes) {
-    if (!grant())
+    size_t total;
+    if (!grant() || !gft_size_mul(count, bytes, &total))
         return NULL;
-    if (count == 0 || bytes == 0)
-        return calloc(1, 1);
-    return calloc(count, bytes); /* checks the product itself */
+    return calloc(1, total ? total : 1);
 }
 
 void *gft_realloc(void *p, size_t bytes) {

@@ -10,10 +10,12 @@
 #include "graft/status.h"
 
 /** Writes code and message into err (if not NULL) and returns code, so that callers can `return gft_fail(...)`. */
-graft_status gft_fail(graft_error *err, graft_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+graft_status gft_fail(graft_error *err, graft_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** Puts "prefix: " before the message already in err; returns err's code (or `code` when err is NULL). */
-graft_status gft_fail_in(graft_error *err, graft_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+graft_status gft_fail_in(graft_error *err, graft_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** RESOURCE_EXHAUSTED, "out of memory: needed N bytes for WHAT". */
 graft_status gft_fail_memory(graft_error *err, unsigned long long bytes, const char *what);

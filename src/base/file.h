@@ -21,7 +21,8 @@ GRAFT_MUST_CHECK graft_status gft_map_open(const char *path, gft_map *out, graft
 void gft_map_close(gft_map *map);
 
 /** Reads a whole file, NUL-terminated beyond `bytes`; RESOURCE_EXHAUSTED if larger than max_bytes. gft_free(*data). */
-GRAFT_MUST_CHECK graft_status gft_file_read(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_file_read(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes,
+                                            graft_error *err);
 
 /** Replaces path atomically by these bytes. A failure (disk full) leaves the old file and no temporary one. */
 GRAFT_MUST_CHECK graft_status gft_file_write(const char *path, const void *data, size_t bytes, graft_error *err);

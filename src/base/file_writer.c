@@ -24,7 +24,7 @@ static char *final_path(const char *path) {
         char *target = realpath(path, NULL);
         if (target) {
             char *copy = gft_strdup(target);
-            free(target); /* from the C library, not from gft_malloc */
+            free(target); /* from the library */
             return copy;
         }
     }
