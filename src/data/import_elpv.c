@@ -198,7 +198,7 @@ static graft_status write_pictures(const char *file, const char *dir, elpv_list 
     gft_zip *zip;
     GFT_TRY(gft_zip_open(file, &zip, err));
     graft_status status = GRAFT_OK;
-    gft_zip_entry entry;
+    gft_zip_entry entry = {0};
     bool more = true;
     for (;;) {
         GFT_GOTO(gft_zip_next(zip, &entry, &more, err));

@@ -57,21 +57,21 @@ const char *graft_resize_flavour_name(graft_resize_flavour flavour) {
 }
 
 graft_status graft_resize_mode_parse(const char *name, graft_resize_mode *out, graft_error *err) {
-    int value;
+    int value = 0;
     GFT_TRY(parse("resize mode", mode_names, COUNT(mode_names), name, &value, err));
     *out = (graft_resize_mode)value;
     return GRAFT_OK;
 }
 
 graft_status graft_interpolation_parse(const char *name, graft_interpolation *out, graft_error *err) {
-    int value;
+    int value = 0;
     GFT_TRY(parse("interpolation", interpolation_names, COUNT(interpolation_names), name, &value, err));
     *out = (graft_interpolation)value;
     return GRAFT_OK;
 }
 
 graft_status graft_resize_flavour_parse(const char *name, graft_resize_flavour *out, graft_error *err) {
-    int value;
+    int value = 0;
     GFT_TRY(parse("resize flavour", flavour_names, COUNT(flavour_names), name, &value, err));
     *out = (graft_resize_flavour)value;
     return GRAFT_OK;

@@ -50,6 +50,9 @@ static void on_fatal(j_common_ptr lib) {
         job->status = gft_fail_memory(job->err, job->count, job->where);
     else if (job->too_many_scans)
         job->status = gft_fail(job->err, GRAFT_DATA_LOSS, "%s: JPEG with more than %d scans", job->where, JPEG_MAX_SCANS);
+    else if (lib->err->msg_code == JWRN_JPEG_EOF && job->lib.output_height == 0)
+        job->status = gft_fail(job->err, GRAFT_DATA_LOSS, "%s: the JPEG file ends in its header (%zu bytes)", job->where,
+                               job->count);
     else if (lib->err->msg_code == JWRN_JPEG_EOF || lib->err->msg_code == JWRN_HIT_MARKER)
         job->status = gft_fail(job->err, GRAFT_DATA_LOSS,
                                "%s: the JPEG data ends early: %u of %u lines are there (%zu bytes)", job->where, line,

@@ -143,7 +143,7 @@ graft_status gft_zip_read_member(const char *path, const char *name, size_t max_
     gft_zip *zip;
     GFT_TRY(gft_zip_open(path, &zip, err));
     graft_status status = GRAFT_OK;
-    gft_zip_entry entry;
+    gft_zip_entry entry = {0};
     bool more = true;
     for (;;) {
         GFT_GOTO(gft_zip_next(zip, &entry, &more, err));
