@@ -79,10 +79,3 @@ void gft_epilogue_finish(const gft_epilogue *epilogue, float *c, int64_t rows, i
     for (int64_t i = 0; i < rows; i++)
         epilogue->unary(c + i * c_stride, c + i * c_stride, cols, epilogue->alpha);
 }
-
-graft_status gft_epilogue_check_gradient(const char *node, const gft_epilogue_attrs *attrs, graft_error *err) {
-    if (attrs->activation || attrs->has_input_scale)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                        "%s: the activation or input scale of an epilogue has no gradient; differentiate before fusing", node);
-    return GRAFT_OK;
-}

@@ -26,10 +26,6 @@ GRAFT_MUST_CHECK graft_status gft_epilogue_check(const gft_infer *in, const gft_
 gft_epilogue gft_epilogue_of(const gft_epilogue_attrs *attrs, int32_t base);
 /** Applies the activation that is not a clamp to rows x cols floats. */
 void gft_epilogue_finish(const gft_epilogue *epilogue, float *c, int64_t rows, int64_t cols, int64_t c_stride);
-/** OK if the epilogue is no more than bias and residual, else UNIMPLEMENTED: gradients are taken before fusing. */
-GRAFT_MUST_CHECK graft_status gft_epilogue_check_gradient(const char *node, const gft_epilogue_attrs *attrs,
-                                                          graft_error *err);
-
 static inline const float *gft_exec_input(const gft_exec *exec, int32_t index) {
     return index < 0 ? NULL : exec->inputs[index];
 }

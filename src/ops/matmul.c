@@ -11,6 +11,8 @@
 #include "ops/gemm_grid.h"
 #include "ops/ops.h"
 
+#define DEPTH_BLOCK 256 /* rows of a transposed matrix at a time */
+
 typedef struct matmul_state {
     int64_t m, n, k;
     int64_t batches;
@@ -117,7 +119,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     size_t bytes;
     if (!gft_gemm_pack_bytes(&s->pack, &bytes))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: b is too large", p->node);
-    p->worker_scratch_bytes = (size_t)(s->transpose_a ? s->k : s->grid.max_rows) * sizeof(float *);
+    p->worker_scratch_bytes = (size_t)(s->transpose_a ? DEPTH_BLOCK : s->grid.max_rows) * sizeof(float *);
     p->state = s;
     int32_t phase = 0;
     if (p->constants[1]) {
@@ -156,20 +158,25 @@ static void run_rows(const matmul_state *s, const gft_gemm_block *block, const f
 
 static void run_columns(const matmul_state *s, const gft_gemm_block *block, const float *a, const float *panels, float *y,
                         const float **rows) {
-    for (int64_t k = 0; k < s->k; k++)
-        rows[k] = a + k * s->m;
     gft_gemm_tn_f32_args args = {
         .rows = block->rows,
         .cols = block->cols,
-        .depth = s->k,
         .a = rows,
         .a_offset = block->row,
-        .b = panels,
         .b_panel_stride = s->k * s->grid.nr,
         .c = y,
         .c_stride = s->n,
     };
-    s->kernels->run_tn(&args);
+    int64_t k = 0;
+    do { /* once even if the sum is empty */
+        args.depth = gft_i64_min(DEPTH_BLOCK, s->k - k);
+        for (int64_t i = 0; i < args.depth; i++)
+            rows[i] = a + (k + i) * s->m;
+        args.b = panels + k * s->grid.nr;
+        args.accumulate = k > 0;
+        s->kernels->run_tn(&args);
+        k += DEPTH_BLOCK;
+    } while (k < s->k);
 }
 
 static void run(const gft_exec *exec) {
