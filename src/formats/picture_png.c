@@ -6,6 +6,7 @@
  * 255; Graft does as TensorFlow there. Only the first picture of an animated file is read.
  */
 #include <spng.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -15,15 +16,30 @@
 
 #define PNG_MAX_CHUNK_BYTES (64u << 20)
 
+/* zlib's out-of-memory inside the pixel stream reaches us as a damaged stream; the allocator knows better. It is given
+ * no context by libspng, so the note is per thread, set and read within one call of ours. */
+static _Thread_local bool alloc_failed;
+
+static void *noting(void *p) {
+    if (!p)
+        alloc_failed = true;
+    return p;
+}
+
+static void *png_malloc(size_t bytes) { return noting(gft_malloc(bytes)); }
+static void *png_realloc(void *p, size_t bytes) { return noting(gft_realloc(p, bytes)); }
+static void *png_calloc(size_t count, size_t bytes) { return noting(gft_calloc(count, bytes)); }
+
 static spng_ctx *context_new(int flags) {
-    struct spng_alloc alloc = {gft_malloc, gft_realloc, gft_calloc, gft_free};
+    struct spng_alloc alloc = {png_malloc, png_realloc, png_calloc, gft_free};
+    alloc_failed = false;
     return spng_ctx_new2(&alloc, flags);
 }
 
 static graft_status fail_png(int code, const char *where, size_t count, graft_error *err) {
-    switch (code) {
-    case SPNG_EMEM:
+    if (alloc_failed)
         return gft_fail_memory(err, count, where);
+    switch (code) {
     case SPNG_IO_EOF:
     case SPNG_EOF:
     case SPNG_EIDAT_TOO_SHORT:
@@ -98,7 +114,7 @@ graft_status gft_picture_write_png(const char *path, const uint8_t *pixels, int3
     if (code == 0)
         code = spng_encode_image(context, pixels, bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
     spng_ctx_free(context);
-    if (code == SPNG_EMEM)
+    if (code != 0 && alloc_failed)
         GFT_GOTO(gft_fail_memory(err, bytes, path));
     if (code == SPNG_IO_ERROR)
         GFT_GOTO(gft_fail(err, GRAFT_UNAVAILABLE, "%s: cannot write the picture (is the disk full?)", path));
