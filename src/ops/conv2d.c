@@ -32,8 +32,8 @@ typedef struct conv2d_state {
 static graft_status infer(const gft_infer *in, graft_error *err) {
     const gft_conv2d_attrs *attrs = in->attrs;
     gft_conv_geometry geo;
-    GFT_TRY(gft_check_f32(in->node, "x", &in->inputs[0], 4, err));
-    GFT_TRY(gft_check_f32(in->node, "the filter", &in->inputs[1], 4, err));
+    GFT_TRY(gft_check_operand(in->node, "x", &in->inputs[0], 4, err));
+    GFT_TRY(gft_check_operand(in->node, "the filter", &in->inputs[1], 4, err));
     GFT_TRY(gft_conv_geometry_of(in->node, attrs, &in->inputs[0].shape, &in->inputs[1].shape, false, &geo, err));
     graft_shape y = gft_conv_geometry_shape(&geo);
     bool point = geo.kh == 1 && geo.kw == 1 && geo.groups == 1;

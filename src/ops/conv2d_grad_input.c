@@ -36,7 +36,7 @@ typedef struct grad_input_state {
 static graft_status infer(const gft_infer *in, graft_error *err) {
     gft_conv_geometry geo;
     graft_shape dx;
-    GFT_TRY(gft_check_f32(in->node, "the filter", &in->inputs[1], 4, err));
+    GFT_TRY(gft_check_operand(in->node, "the filter", &in->inputs[1], 4, err));
     GFT_TRY(gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape, false, &geo, &dx, err));
     in->outputs[0] = gft_desc_f32(dx);
     return GRAFT_OK;

@@ -10,7 +10,7 @@
 #define MAX_STEP ((int64_t)1 << 20)
 #define MAX_SIZE ((int64_t)1 << 40)
 
-graft_status gft_check_f32(const char *node, const char *what, const graft_tensor_desc *desc, int32_t rank, graft_error *err) {
+graft_status gft_check_operand(const char *node, const char *what, const graft_tensor_desc *desc, int32_t rank, graft_error *err) {
     char text[GFT_DESC_TEXT_BYTES];
     if (desc->dtype != GRAFT_F32 || (rank >= 0 && desc->shape.rank != rank))
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: %s is %s, expected float32 of rank %d", node, what,

@@ -39,7 +39,7 @@ void gft_conv_valid_range(int64_t size, int64_t out, int64_t stride, int64_t pad
 void gft_conv_valid_taps(int64_t size, int64_t taps, int64_t dilation, int64_t start, int64_t *first, int64_t *end);
 
 /** Fails unless the input is float32 and has this rank; `what` names it ("x", "filter"). */
-GRAFT_MUST_CHECK graft_status gft_check_f32(const char *node, const char *what, const graft_tensor_desc *desc, int32_t rank,
+GRAFT_MUST_CHECK graft_status gft_check_operand(const char *node, const char *what, const graft_tensor_desc *desc, int32_t rank,
                                             graft_error *err);
 
 #endif

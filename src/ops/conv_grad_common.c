@@ -20,7 +20,7 @@ graft_status gft_conv_grad_input_shape(const char *node, const gft_conv2d_grad_a
                                        const graft_shape *filter, bool depthwise, gft_conv_geometry *geo, graft_shape *dx,
                                        graft_error *err) {
     char text[GFT_DESC_TEXT_BYTES];
-    GFT_TRY(gft_check_f32(node, "dy", dy, 4, err));
+    GFT_TRY(gft_check_operand(node, "dy", dy, 4, err));
     *dx = attrs->shape;
     if (dx->rank != 4 || dx->dims[1] < 0 || dx->dims[2] < 0 || dx->dims[3] < 0)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: dx is to have shape %s, expected (N,H,W,C) with a known size", node,
@@ -34,8 +34,8 @@ graft_status gft_conv_grad_input_shape(const char *node, const gft_conv2d_grad_a
 graft_status gft_conv_grad_filter_geometry(const char *node, const gft_conv2d_grad_attrs *attrs, const graft_tensor_desc *x,
                                            const graft_tensor_desc *dy, bool depthwise, gft_conv_geometry *geo,
                                            graft_error *err) {
-    GFT_TRY(gft_check_f32(node, "x", x, 4, err));
-    GFT_TRY(gft_check_f32(node, "dy", dy, 4, err));
+    GFT_TRY(gft_check_operand(node, "x", x, 4, err));
+    GFT_TRY(gft_check_operand(node, "dy", dy, 4, err));
     GFT_TRY(gft_conv_geometry_of(node, &attrs->conv, &x->shape, &attrs->shape, depthwise, geo, err));
     return check_dy(node, dy, geo, err);
 }

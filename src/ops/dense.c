@@ -21,8 +21,8 @@ typedef struct dense_state {
 static graft_status infer(const gft_infer *in, graft_error *err) {
     const gft_dense_attrs *attrs = in->attrs;
     char text[GFT_DESC_TEXT_BYTES];
-    GFT_TRY(gft_check_f32(in->node, "x", &in->inputs[0], -1, err));
-    GFT_TRY(gft_check_f32(in->node, "the kernel", &in->inputs[1], 2, err));
+    GFT_TRY(gft_check_operand(in->node, "x", &in->inputs[0], -1, err));
+    GFT_TRY(gft_check_operand(in->node, "the kernel", &in->inputs[1], 2, err));
     graft_shape y = in->inputs[0].shape;
     const graft_shape *kernel = &in->inputs[1].shape;
     if (y.rank < 1 || !gft_shape_known(kernel))

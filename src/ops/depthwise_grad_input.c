@@ -21,7 +21,7 @@ typedef struct grad_input_state {
 static graft_status infer(const gft_infer *in, graft_error *err) {
     gft_conv_geometry geo;
     graft_shape dx;
-    GFT_TRY(gft_check_f32(in->node, "the filter", &in->inputs[1], 4, err));
+    GFT_TRY(gft_check_operand(in->node, "the filter", &in->inputs[1], 4, err));
     GFT_TRY(gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape, true, &geo, &dx, err));
     if (geo.kh > GFT_DEPTHWISE_MAX_TAPS)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: a depthwise filter has at most %d rows", in->node,

@@ -36,8 +36,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     char second[GFT_DESC_TEXT_BYTES];
     const graft_shape *a = &in->inputs[0].shape;
     const graft_shape *b = &in->inputs[1].shape;
-    GFT_TRY(gft_check_f32(in->node, "a", &in->inputs[0], -1, err));
-    GFT_TRY(gft_check_f32(in->node, "b", &in->inputs[1], -1, err));
+    GFT_TRY(gft_check_operand(in->node, "a", &in->inputs[0], -1, err));
+    GFT_TRY(gft_check_operand(in->node, "b", &in->inputs[1], -1, err));
     if (a->rank < 2 || b->rank < 2)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: matrices of shape %s and %s, expected rank 2 or more", in->node,
                         gft_shape_text(a, first), gft_shape_text(b, second));
