@@ -1,0 +1,196 @@
+/*
+ * add, sub, mul, div, maximum, minimum with broadcasting. Dimensions that both inputs walk alike are merged, so that equal
+ * shapes are one run, a per-channel operand is (rows, C), and squeeze-excite's (N,1,1,C) x (N,H,W,C) is (N, HW, C).
+ */
+#include "ops/binary.h"
+
+#include <string.h>
+
+#include "kernels/kernel_table.h"
+#include "ops/grid.h"
+#include "ops/infer_check.h"
+#include "ops/ops.h"
+
+typedef void (*integer_fn)(gft_binary_kind kind, const void *a, int64_t a_step, const void *b, int64_t b_step,
+                           void *y, int64_t n);
+
+typedef struct binary_state {
+    gft_binary_kind kind;
+    gft_binary_f32_kernel *f32;
+    integer_fn integer;
+    size_t bytes; /* per element */
+    int32_t rank; /* merged; >= 1, the last dimension is what the kernel runs over */
+    int64_t dims[GRAFT_MAX_RANK], a_step[GRAFT_MAX_RANK], b_step[GRAFT_MAX_RANK];
+    int64_t rows;                  /* product of all but the last dimension */
+    int64_t row_blocks, row_block; /* pieces of a row, and their length */
+    int64_t per_task;              /* pieces per task */
+} binary_state;
+
+graft_status gft_binary_infer(const gft_infer *in, graft_error *err) {
+    const graft_tensor_desc *a = &in->inputs[0];
+    const graft_tensor_desc *b = &in->inputs[1];
+    if (a->dtype != GRAFT_F32 && a->dtype != GRAFT_S32 && a->dtype != GRAFT_S64)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: input 0 is %s, expected float32, int32 or int64",
+                        in->node, graft_dtype_name(a->dtype));
+    GFT_TRY(gft_check_dtype(in, 1, a->dtype, err));
+    graft_shape shape;
+    if (!gft_shape_broadcast(&a->shape, &b->shape, &shape)) {
+        char text_a[GFT_DESC_TEXT_BYTES];
+        char text_b[GFT_DESC_TEXT_BYTES];
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: shapes %s and %s do not broadcast", in->node,
+                        gft_shape_text(&a->shape, text_a), gft_shape_text(&b->shape, text_b));
+    }
+    in->outputs[0] = (graft_tensor_desc){a->dtype, shape, NULL};
+    return GRAFT_OK;
+}
+
+/* Wraps like two's complement; the compiler's signed arithmetic would be undefined. */
+#define INTEGER_LOOP(name, type, utype)                                                            \
+    static void name(gft_binary_kind kind, const void *av, int64_t a_step, const void *bv,         \
+                     int64_t b_step, void *yv, int64_t n) {                                        \
+        const type *a = av;                                                                        \
+        const type *b = bv;                                                                        \
+        type *y = yv;                                                                              \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            const type p = a[i * a_step];                                                          \
+            const type q = b[i * b_step];                                                          \
+            switch (kind) {                                                                        \
+            case GFT_BINARY_ADD:                                                                   \
+                y[i] = (type)((utype)p + (utype)q);                                                \
+                break;                                                                             \
+            case GFT_BINARY_SUB:                                                                   \
+                y[i] = (type)((utype)p - (utype)q);                                                \
+                break;                                                                             \
+            case GFT_BINARY_MUL:                                                                   \
+                y[i] = (type)((utype)p * (utype)q);                                                \
+                break;                                                                             \
+            case GFT_BINARY_DIV:                                                                   \
+                y[i] = q == 0 ? 0 : q == -1 ? (type)(0 - (utype)p) : p / q;                        \
+                break;                                                                             \
+            case GFT_BINARY_MAXIMUM:                                                               \
+                y[i] = p > q ? p : q;                                                              \
+                break;                                                                             \
+            case GFT_BINARY_MINIMUM:                                                               \
+                y[i] = p < q ? p : q;                                                              \
+                break;                                                                             \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+INTEGER_LOOP(loop_s32, int32_t, uint32_t)
+INTEGER_LOOP(loop_s64, int64_t, uint64_t)
+
+/* The operand's stride along each dimension of the result: 0 where it is repeated. */
+static void operand_strides(const graft_shape *operand, const graft_shape *result,
+                            int64_t strides[GRAFT_MAX_RANK]) {
+    int64_t dense[GRAFT_MAX_RANK];
+    gft_shape_strides(operand, dense);
+    int32_t shift = result->rank - operand->rank;
+    for (int32_t i = 0; i < result->rank; i++) {
+        bool present = i >= shift && operand->dims[i - shift] != 1;
+        strides[i] = present ? dense[i - shift] : 0;
+    }
+}
+
+static void merge_dims(binary_state *s, const graft_shape *a, const graft_shape *b, const graft_shape *y) {
+    int64_t sa[GRAFT_MAX_RANK];
+    int64_t sb[GRAFT_MAX_RANK];
+    operand_strides(a, y, sa);
+    operand_strides(b, y, sb);
+    s->rank = 0;
+    for (int32_t i = 0; i < y->rank; i++) {
+        if (y->dims[i] == 1)
+            continue;
+        int32_t k = s->rank - 1;
+        if (k >= 0 && s->a_step[k] == sa[i] * y->dims[i] && s->b_step[k] == sb[i] * y->dims[i]) {
+            s->dims[k] *= y->dims[i];
+        } else {
+            k = s->rank++;
+            s->dims[k] = y->dims[i];
+        }
+        s->a_step[k] = sa[i];
+        s->b_step[k] = sb[i];
+    }
+    if (s->rank == 0) {
+        s->rank = 1;
+        s->dims[0] = 1;
+    }
+}
+
+graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_kind kind, gft_binary_f32_kernel *fn,
+                                graft_error *err) {
+    binary_state *s;
+    GFT_TRY(gft_grid_state(prepare, sizeof *s, &s, err));
+    const graft_tensor_desc *y = &prepare->outputs[0];
+    s->kind = kind;
+    s->f32 = fn;
+    s->integer = y->dtype == GRAFT_S32 ? loop_s32 : loop_s64;
+    s->bytes = graft_dtype_bytes(y->dtype);
+    merge_dims(s, &prepare->inputs[0].shape, &prepare->inputs[1].shape, &y->shape);
+    const int64_t row = s->dims[s->rank - 1];
+    s->rows = row > 0 ? gft_desc_elems(y) / row : 0;
+    s->row_block = gft_i64_min(gft_i64_max(row, 1), GFT_BLOCK_ELEMS);
+    s->row_blocks = gft_grid_count(row, s->row_block);
+    s->per_task = gft_grid_rows(s->row_block);
+    prepare->tasks[0] = gft_grid_count(s->rows * s->row_blocks, s->per_task);
+    return GRAFT_OK;
+}
+
+/* Where row `row` starts in both operands. */
+static void row_offsets(const binary_state *s, int64_t row, int64_t *a, int64_t *b) {
+    *a = 0;
+    *b = 0;
+    for (int32_t i = s->rank - 2; i >= 0; i--) {
+        int64_t at = row % s->dims[i];
+        row /= s->dims[i];
+        *a += at * s->a_step[i];
+        *b += at * s->b_step[i];
+    }
+}
+
+void gft_binary_run(const gft_exec *exec) {
+    const binary_state *s = exec->state;
+    const char *a = exec->inputs[0];
+    const char *b = exec->inputs[1];
+    char *y = exec->outputs[0];
+    const int64_t row = s->dims[s->rank - 1];
+    const int64_t a_step = s->a_step[s->rank - 1];
+    const int64_t b_step = s->b_step[s->rank - 1];
+    gft_range r = gft_grid_range(s->rows * s->row_blocks, s->per_task, exec->task);
+    for (int64_t piece = r.begin; piece < r.end; piece++) {
+        int64_t a_at;
+        int64_t b_at;
+        row_offsets(s, piece / s->row_blocks, &a_at, &b_at);
+        const int64_t from = piece % s->row_blocks * s->row_block;
+        const int64_t n = gft_i64_min(row - from, s->row_block);
+        const char *ap = a + (size_t)(a_at + from * a_step) * s->bytes;
+        const char *bp = b + (size_t)(b_at + from * b_step) * s->bytes;
+        char *yp = y + (size_t)(piece / s->row_blocks * row + from) * s->bytes;
+        if (exec->outputs_desc[0].dtype == GRAFT_F32)
+            s->f32((const float *)(const void *)ap, a_step, (const float *)(const void *)bp, b_step,
+                   (float *)(void *)yp, n);
+        else
+            s->integer(s->kind, ap, a_step, bp, b_step, yp, n);
+    }
+}
+
+#define BINARY_OP(op_name, which, op_kind)                                                         \
+    static graft_status op_name##_prepare(gft_prepare *prepare, graft_error *err) {                \
+        return gft_binary_prepare(prepare, which, gft_kernels()->op_name##_f32, err);              \
+    }                                                                                              \
+    const gft_op gft_op_##op_name = {.name = #op_name,                                             \
+                                     .kind = op_kind,                                              \
+                                     .flags = GFT_OP_IN_PLACE,                                     \
+                                     .min_inputs = 2,                                              \
+                                     .max_inputs = 2,                                              \
+                                     .outputs = 1,                                                 \
+                                     .infer = gft_binary_infer,                                    \
+                                     .prepare = op_name##_prepare,                                 \
+                                     .run = gft_binary_run};
+
+BINARY_OP(add, GFT_BINARY_ADD, GFT_KIND_ADD)
+BINARY_OP(sub, GFT_BINARY_SUB, GFT_KIND_SUB)
+BINARY_OP(mul, GFT_BINARY_MUL, GFT_KIND_MUL)
+BINARY_OP(div, GFT_BINARY_DIV, GFT_KIND_OTHER)
+BINARY_OP(maximum, GFT_BINARY_MAXIMUM, GFT_KIND_OTHER)
+BINARY_OP(minimum, GFT_BINARY_MINIMUM, GFT_KIND_OTHER)
