@@ -85,6 +85,9 @@ static graft_status take_entry(void *context, const uint8_t *key, size_t key_byt
     if (!o->bundle->have_header)
         return gft_fail(err, GRAFT_DATA_LOSS,
                         "%s: a table without the header entry of a checkpoint", o->index_path);
+    if (key[0] != 0 && memchr(key, 0, key_bytes))
+        return gft_fail(err, GRAFT_DATA_LOSS, "%s: a tensor name with a zero byte in it",
+                        o->index_path);
     if (key_bytes > MAX_KEYS_BYTES - o->keys_bytes)
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: keys of more than %zu bytes together",
                         o->index_path, MAX_KEYS_BYTES);

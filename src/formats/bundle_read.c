@@ -33,12 +33,10 @@ graft_status gft_bundle_item_check(gft_bundle *b, gft_bundle_item *item, graft_e
     return GRAFT_OK;
 }
 
-/* Entries come from gft_bundle_at or _find, which hand out the first member of an item of `bundle`.
+/* Entries come from gft_bundle_at or _find, which hand out the first member of an item of theirs.
  */
-static gft_bundle_item *item_of(const gft_bundle *b, const gft_bundle_entry *entry) {
-    gft_bundle_item *item = gft_bundle_item_find(b, entry->key, strlen(entry->key));
-    GFT_ASSERT(item && &item->pub == entry);
-    return item;
+static gft_bundle_item *item_of(const gft_bundle_entry *entry) {
+    return (gft_bundle_item *)(uintptr_t)entry;
 }
 
 static graft_status check_supported(const gft_bundle *b, const gft_bundle_item *item,
@@ -56,7 +54,7 @@ static graft_status check_supported(const gft_bundle *b, const gft_bundle_item *
 
 graft_status gft_bundle_read(gft_bundle *b, const gft_bundle_entry *entry, gft_arena *arena,
                              graft_tensor *out, graft_error *err) {
-    gft_bundle_item *item = item_of(b, entry);
+    gft_bundle_item *item = item_of(entry);
     GFT_TRY(check_supported(b, item, err));
     graft_tensor tensor = {.name = entry->key,
                            .desc = {.dtype = entry->dtype, .shape = entry->shape}};
@@ -128,7 +126,7 @@ static graft_status split_strings(const gft_bundle *b, const gft_bundle_item *it
 
 graft_status gft_bundle_read_strings(gft_bundle *b, const gft_bundle_entry *entry, gft_arena *arena,
                                      gft_bundle_string **out, size_t *count, graft_error *err) {
-    gft_bundle_item *item = item_of(b, entry);
+    gft_bundle_item *item = item_of(entry);
     GFT_TRY(check_supported(b, item, err));
     if (entry->dtype != GRAFT_STRING || item->pub.partitioned)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: tensor '%.80s' is %s%s, expected strings",

@@ -135,7 +135,7 @@ static graft_status next_member(const archive *a, gft_cursor *c, member *m, graf
     GFT_TRY(gft_cursor_take(c, extra_bytes, &extra, "a zip extra field", err));
     GFT_TRY(gft_cursor_take(c, comment_bytes, &p, "a zip comment", err));
     GFT_TRY(widen(a, gft_cursor_make(extra, extra_bytes, a->path), m, err));
-    if (name_bytes > 4 && memcmp(name + name_bytes - 4, ".npy", 4) == 0)
+    if (name_bytes >= 4 && memcmp(name + name_bytes - 4, ".npy", 4) == 0)
         name_bytes -= 4;
     m->name = gft_arena_strndup(a->arena, (const char *)name, name_bytes);
     return m->name ? GRAFT_OK : gft_fail_memory(err, name_bytes, "a name");
@@ -166,10 +166,11 @@ static void zlib_free(void *context, void *p) {
     gft_free(p);
 }
 
-static bool inflate_all(const member *m, const uint8_t *from, uint8_t *to) {
+static graft_status inflate_all(const archive *a, const member *m, const uint8_t *from, uint8_t *to,
+                                graft_error *err) {
     z_stream z = {.zalloc = zlib_take, .zfree = zlib_free};
     if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
-        return false;
+        return gft_fail_memory(err, (size_t)1 << MAX_WBITS, "decompression");
     uint64_t taken = 0;
     uint64_t given = 0;
     int result = Z_OK;
@@ -188,7 +189,12 @@ static bool inflate_all(const member *m, const uint8_t *from, uint8_t *to) {
             break;
     }
     inflateEnd(&z);
-    return result == Z_STREAM_END && given == m->bytes && taken == m->packed;
+    if (result == Z_MEM_ERROR)
+        return gft_fail_memory(err, (size_t)1 << MAX_WBITS, "decompression");
+    if (result != Z_STREAM_END || given != m->bytes || taken != m->packed)
+        return gft_fail(err, GRAFT_DATA_LOSS, "%s: array '%.80s': its compressed bytes are damaged",
+                        a->path, m->name);
+    return GRAFT_OK;
 }
 
 static graft_status unpack_member(archive *a, const member *m, uint8_t **out, graft_error *err) {
@@ -217,9 +223,8 @@ static graft_status unpack_member(archive *a, const member *m, uint8_t **out, gr
         return gft_fail_memory(err, m->bytes, m->name);
     if (stored)
         memcpy(bytes, packed, (size_t)m->bytes);
-    else if (!inflate_all(m, packed, bytes))
-        return gft_fail(err, GRAFT_DATA_LOSS, "%s: array '%.80s': its compressed bytes are damaged",
-                        a->path, m->name);
+    else
+        GFT_TRY(inflate_all(a, m, packed, bytes, err));
     uint32_t crc = (uint32_t)crc32_z(0, bytes, (size_t)m->bytes);
     if (crc != m->crc)
         return gft_fail(err, GRAFT_DATA_LOSS, "%s: array '%.80s': checksum 0x%08x, expected 0x%08x",

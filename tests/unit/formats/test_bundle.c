@@ -1,0 +1,304 @@
+/* TensorBundle: round trip, order and alignment, damage and cuts, slices as TensorFlow 2.21 wrote
+ * them. */
+#include "formats_test.h"
+
+#include "base/crc32c.h"
+#include "base/shape.h"
+#include "formats/bundle.h"
+#include "formats/leveldb.h"
+
+#define KEYS 300
+
+static const float numbers[6] = {1, 2, 3, 4, 5, 6};
+
+static graft_status write_checkpoint(const char *prefix, int keys, graft_error *err) {
+    gft_bundle_writer *w = NULL;
+    graft_status status = gft_bundle_writer_open(prefix, &w, err);
+    if (status != GRAFT_OK)
+        return status;
+    graft_tensor_desc matrix = gft_desc_f32(gft_shape_2(2, 3));
+    for (int i = 0; i < keys && status == GRAFT_OK; i++) {
+        char key[40];
+        snprintf(key, sizeof key, "layer/%03d/kernel", (i * 7) % keys); /* not in order */
+        status = gft_bundle_writer_begin(w, key, &matrix, err);
+        if (status == GRAFT_OK) /* in two pieces */
+            status = gft_bundle_writer_append(w, numbers, 8, err);
+        if (status == GRAFT_OK)
+            status = gft_bundle_writer_append(w, (const uint8_t *)numbers + 8, 16, err);
+    }
+    graft_shape pair = gft_shape_1(2);
+    gft_bundle_string words[2] = {{(const uint8_t *)"one", 3}, {(const uint8_t *)"", 0}};
+    if (status == GRAFT_OK)
+        status = gft_bundle_writer_add_strings(w, "_words", &pair, words, 2, err);
+    graft_tensor_desc empty = {.dtype = GRAFT_S64, .shape = gft_shape_1(0)};
+    if (status == GRAFT_OK)
+        status = gft_bundle_writer_add(w, "empty", &empty, "", 0, err);
+    if (status != GRAFT_OK) {
+        gft_bundle_writer_abort(w);
+        return status;
+    }
+    return gft_bundle_writer_commit(w, err);
+}
+
+/* Opens, reads every tensor, closes. */
+static graft_status read_all(const char *prefix, size_t *count, graft_error *err) {
+    gft_bundle *b = NULL;
+    gft_arena arena;
+    gft_arena_init(&arena);
+    graft_status status = gft_bundle_open(prefix, &b, err);
+    size_t n = status == GRAFT_OK ? gft_bundle_count(b) : 0;
+    for (size_t i = 0; i < n && status == GRAFT_OK; i++) {
+        const gft_bundle_entry *e = gft_bundle_at(b, i);
+        graft_tensor t;
+        gft_bundle_string *strings;
+        size_t elems;
+        status = e->dtype == GRAFT_STRING
+                     ? gft_bundle_read_strings(b, e, &arena, &strings, &elems, err)
+                     : gft_bundle_read(b, e, &arena, &t, err);
+    }
+    if (count)
+        *count = n;
+    gft_bundle_close(b);
+    gft_arena_deinit(&arena);
+    return status;
+}
+
+static void round_trip(void **state) {
+    (void)state;
+    temp_dir dir = temp_dir_make();
+    char prefix[128];
+    snprintf(prefix, sizeof prefix, "%s/variables", dir.path);
+    graft_error err;
+    assert_int_equal(write_checkpoint(prefix, KEYS, &err), GRAFT_OK);
+    gft_bundle *b = NULL;
+    assert_int_equal(gft_bundle_open(prefix, &b, &err), GRAFT_OK);
+    assert_int_equal(gft_bundle_count(b), KEYS + 2);
+    gft_arena arena;
+    gft_arena_init(&arena);
+    for (size_t i = 1; i < gft_bundle_count(b); i++)
+        assert_true(strcmp(gft_bundle_at(b, i - 1)->key, gft_bundle_at(b, i)->key) < 0);
+    assert_null(gft_bundle_at(b, KEYS + 2));
+    assert_null(gft_bundle_find(b, "layer/300/kernel"));
+    assert_null(gft_bundle_find(b, ""));
+    const gft_bundle_entry *e = gft_bundle_find(b, "layer/123/kernel");
+    assert_non_null(e);
+    graft_tensor t;
+    assert_int_equal(gft_bundle_read(b, e, &arena, &t, &err), GRAFT_OK);
+    assert_int_equal(t.bytes, sizeof numbers);
+    assert_memory_equal(t.data, numbers, sizeof numbers);
+    assert_int_equal((uintptr_t)t.data % 64, 0);
+    assert_int_equal(arena.used_bytes, 0); /* a view, not a copy */
+    gft_bundle_string *words;
+    size_t count;
+    e = gft_bundle_find(b, "_words");
+    assert_failed(gft_bundle_read(b, e, &arena, &t, &err), &err, GRAFT_INVALID_ARGUMENT);
+    assert_int_equal(gft_bundle_read_strings(b, e, &arena, &words, &count, &err), GRAFT_OK);
+    assert_int_equal(count, 2);
+    assert_true(words[0].bytes == 3 && memcmp(words[0].data, "one", 3) == 0 && words[1].bytes == 0);
+    assert_int_equal(gft_bundle_verify(b, &err), GRAFT_OK);
+    gft_bundle_close(b);
+    gft_arena_deinit(&arena);
+    temp_dir_remove(&dir);
+}
+
+static void writer_refuses_mistakes(void **state) {
+    (void)state;
+    temp_dir dir = temp_dir_make();
+    char prefix[128];
+    snprintf(prefix, sizeof prefix, "%s/v", dir.path);
+    graft_error err;
+    graft_tensor_desc matrix = gft_desc_f32(gft_shape_2(2, 3));
+    gft_bundle_writer *w = NULL;
+    assert_int_equal(gft_bundle_writer_open(prefix, &w, &err), GRAFT_OK);
+    assert_failed(gft_bundle_writer_append(w, numbers, 4, &err), &err, GRAFT_INVALID_ARGUMENT);
+    assert_int_equal(gft_bundle_writer_add(w, "a", &matrix, numbers, 24, &err), GRAFT_OK);
+    assert_failed(gft_bundle_writer_append(w, numbers, 1, &err), &err, GRAFT_INVALID_ARGUMENT);
+    assert_int_equal(gft_bundle_writer_begin(w, "b", &matrix, &err), GRAFT_OK);
+    assert_failed(gft_bundle_writer_begin(w, "c", &matrix, &err), &err, GRAFT_INVALID_ARGUMENT);
+    assert_failed(gft_bundle_writer_commit(w, &err), &err,
+                  GRAFT_INVALID_ARGUMENT); /* b lacks bytes */
+    assert_int_equal(gft_bundle_writer_open(prefix, &w, &err), GRAFT_OK);
+    assert_int_equal(gft_bundle_writer_add(w, "a", &matrix, numbers, 24, &err), GRAFT_OK);
+    assert_int_equal(gft_bundle_writer_add(w, "a", &matrix, numbers, 24, &err), GRAFT_OK);
+    assert_failed(gft_bundle_writer_commit(w, &err), &err, GRAFT_INVALID_ARGUMENT);
+    assert_non_null(strstr(err.message, "twice"));
+    gft_dir_entry *entries;
+    size_t count;
+    assert_int_equal(gft_dir_list(dir.path, &entries, &count, &err), GRAFT_OK);
+    assert_int_equal(count, 0); /* nothing half done is left */
+    gft_dir_list_free(entries, count);
+    temp_dir_remove(&dir);
+}
+
+/* Every cut and every flipped byte of index and data is an error or is harmless, never a crash. */
+static void damage(void **state) {
+    (void)state;
+    temp_dir dir = temp_dir_make();
+    char prefix[80];
+    char index[128];
+    char shard[128];
+    snprintf(prefix, sizeof prefix, "%s/v", dir.path);
+    snprintf(index, sizeof index, "%s.index", prefix);
+    snprintf(shard, sizeof shard, "%s.data-00000-of-00001", prefix);
+    graft_error err;
+    assert_int_equal(write_checkpoint(prefix, 20, &err), GRAFT_OK);
+    const char *paths[2] = {index, shard};
+    for (int f = 0; f < 2; f++) {
+        uint8_t *good;
+        size_t bytes;
+        assert_int_equal(gft_file_read(paths[f], 1 << 20, &good, &bytes, &err), GRAFT_OK);
+        for (size_t cut = 0; cut < bytes; cut++) {
+            put_file(paths[f], good, cut);
+            assert_failed(read_all(prefix, NULL, &err), &err, GRAFT_DATA_LOSS);
+        }
+        for (size_t at = 0; at < bytes; at++) {
+            good[at] ^= 0x41;
+            put_file(paths[f], good, bytes);
+            graft_status status = read_all(prefix, NULL, &err);
+            if (status != GRAFT_OK)
+                assert_int_equal(status, GRAFT_DATA_LOSS);
+            /* All of the index but the footer's padding is covered by checksums. */
+            if (f == 0 && at < bytes - 48)
+                assert_int_equal(status, GRAFT_DATA_LOSS);
+            good[at] ^= 0x41;
+        }
+        put_file(paths[f], good, bytes);
+        gft_free(good);
+    }
+    assert_int_equal(read_all(prefix, NULL, &err), GRAFT_OK);
+    assert_int_equal(remove(shard), 0);
+    assert_failed(read_all(prefix, NULL, &err), &err, GRAFT_NOT_FOUND);
+    temp_dir_remove(&dir);
+}
+
+/* Index of a tensor 't' [6,70] saved by TensorFlow 2.21 as the row slices 0+2 and 2+4. */
+static const uint8_t sliced_index[] = {
+    0x00, 0x00, 0x06, 0x08, 0x01, 0x1a, 0x02, 0x08, 0x01, 0x00, 0x0a, 0x14, 0x00, 0x74, 0x00, 0x01,
+    0x01, 0x02, 0x80, 0x82, 0x80, 0x7f, 0x08, 0x01, 0x12, 0x08, 0x12, 0x02, 0x08, 0x02, 0x12, 0x02,
+    0x08, 0x46, 0x28, 0xb0, 0x04, 0x35, 0x6a, 0xdc, 0xfd, 0x9f, 0x06, 0x04, 0x17, 0x82, 0x84, 0x80,
+    0x7f, 0x08, 0x01, 0x12, 0x08, 0x12, 0x02, 0x08, 0x04, 0x12, 0x02, 0x08, 0x46, 0x20, 0xb0, 0x04,
+    0x28, 0xe0, 0x08, 0x35, 0xed, 0xce, 0xae, 0x40, 0x00, 0x01, 0x1e, 0x74, 0x08, 0x01, 0x12, 0x08,
+    0x12, 0x02, 0x08, 0x06, 0x12, 0x02, 0x08, 0x46, 0x3a, 0x06, 0x0a, 0x02, 0x10, 0x02, 0x0a, 0x00,
+    0x3a, 0x08, 0x0a, 0x04, 0x08, 0x02, 0x10, 0x04, 0x0a, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00,
+    0x00, 0x00, 0x00, 0xf2, 0x84, 0x81, 0xb4, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00,
+    0xc0, 0xf2, 0xa1, 0xb0, 0x00, 0x01, 0x02, 0x75, 0x00, 0x72, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00,
+    0x00, 0x00, 0x00, 0x2c, 0x9c, 0x0e, 0xf7, 0x77, 0x08, 0x84, 0x01, 0x0e, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x57,
+    0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb};
+
+static void slices_are_assembled(void **state) {
+    (void)state;
+    temp_dir dir = temp_dir_make();
+    char prefix[80];
+    char path[128];
+    snprintf(prefix, sizeof prefix, "%s/v", dir.path);
+    snprintf(path, sizeof path, "%s.index", prefix);
+    put_file(path, sliced_index, sizeof sliced_index);
+    float values[420];
+    for (int i = 0; i < 420; i++)
+        values[i] = (float)i;
+    snprintf(path, sizeof path, "%s.data-00000-of-00001", prefix);
+    put_file(path, values, sizeof values);
+    graft_error err;
+    gft_bundle *b = NULL;
+    assert_int_equal(gft_bundle_open(prefix, &b, &err), GRAFT_OK);
+    assert_int_equal(gft_bundle_count(b), 1);
+    assert_true(gft_bundle_at(b, 0)->partitioned);
+    gft_arena arena;
+    gft_arena_init(&arena);
+    graft_tensor t;
+    assert_int_equal(gft_bundle_read(b, gft_bundle_find(b, "t"), &arena, &t, &err), GRAFT_OK);
+    assert_int_equal(t.bytes, sizeof values);
+    assert_memory_equal(t.data, values, sizeof values);
+    gft_bundle_close(b);
+    values[3] += 1;
+    put_file(path, values, sizeof values);
+    assert_failed(read_all(prefix, NULL, &err), &err, GRAFT_DATA_LOSS);
+    gft_arena_deinit(&arena);
+    temp_dir_remove(&dir);
+}
+
+static graft_status collect(void *context, const uint8_t *key, size_t key_bytes,
+                            const uint8_t *value, size_t value_bytes, graft_error *err) {
+    size_t *count = context;
+    char expected[32];
+    snprintf(expected, sizeof expected, "key/%05zu", *count);
+    if (key_bytes != strlen(expected) || memcmp(key, expected, key_bytes) != 0 ||
+        value_bytes != *count % 50 || (value_bytes && value[0] != (uint8_t)*count))
+        return gft_fail(err, GRAFT_INTERNAL, "entry %zu is not what was written", *count);
+    (*count)++;
+    return GRAFT_OK;
+}
+
+static void table_of_many_blocks(void **state) {
+    (void)state;
+    graft_error err;
+    for (size_t block = 1; block <= 4096; block *= 16) {
+        gft_buffer out;
+        gft_buffer_init(&out, 1 << 22);
+        gft_leveldb_writer w;
+        gft_leveldb_writer_init(&w, &out, block);
+        for (size_t i = 0; i < 2000; i++) {
+            char key[32];
+            uint8_t value[50];
+            snprintf(key, sizeof key, "key/%05zu", i);
+            memset(value, (int)(uint8_t)i, sizeof value);
+            assert_int_equal(gft_leveldb_writer_add(&w, key, strlen(key), value, i % 50, &err),
+                             GRAFT_OK);
+        }
+        assert_failed(gft_leveldb_writer_add(&w, "key/00000", 9, "", 0, &err), &err,
+                      GRAFT_INVALID_ARGUMENT);
+        assert_int_equal(gft_leveldb_writer_finish(&w, &err), GRAFT_OK);
+        gft_leveldb_writer_deinit(&w);
+        size_t count = 0;
+        assert_int_equal(gft_leveldb_read(out.data, out.bytes, "table", collect, &count, &err),
+                         GRAFT_OK);
+        assert_int_equal(count, 2000);
+        gft_buffer_deinit(&out);
+    }
+}
+
+static void snappy_is_refused(void **state) {
+    (void)state;
+    uint8_t *copy = exact(sliced_index, sizeof sliced_index);
+    graft_error err;
+    /* The type byte of the first block, with a checksum that fits it. */
+    size_t end = 0x72;
+    copy[end] = 1;
+    uint32_t crc = gft_crc32c_mask(gft_crc32c(copy, end + 1));
+    for (int i = 0; i < 4; i++)
+        copy[end + 1 + (size_t)i] = (uint8_t)(crc >> (8 * i));
+    size_t count = 0;
+    assert_failed(gft_leveldb_read(copy, sizeof sliced_index, "table", collect, &count, &err), &err,
+                  GRAFT_UNIMPLEMENTED);
+    assert_non_null(strstr(err.message, "snappy"));
+    free(copy);
+}
+
+static graft_status write_and_read(void *context) {
+    graft_status status = write_checkpoint(context, 5, NULL);
+    return status == GRAFT_OK ? read_all(context, NULL, NULL) : status;
+}
+
+static void out_of_memory(void **state) {
+    (void)state;
+    temp_dir dir = temp_dir_make();
+    char prefix[80];
+    snprintf(prefix, sizeof prefix, "%s/v", dir.path);
+    until_memory_suffices(write_and_read, prefix);
+    temp_dir_remove(&dir);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(writer_refuses_mistakes),
+        cmocka_unit_test(damage),
+        cmocka_unit_test(slices_are_assembled),
+        cmocka_unit_test(table_of_many_blocks),
+        cmocka_unit_test(snappy_is_refused),
+        cmocka_unit_test(out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
