@@ -5,8 +5,6 @@
 #include "graph/graph_priv.h"
 #include "graph/plan_priv.h"
 
-#define MAX_TASKS (INT64_C(1) << 40)
-
 static graft_status check_sizes(const gft_graph *graph, const gft_node *node, graft_error *err) {
     char text[GFT_DESC_TEXT_BYTES];
     for (int32_t i = 0; i < node->input_count + node->output_count; i++) {
@@ -34,7 +32,7 @@ static graft_status check_prepared(const gft_prepare *p, const gft_op *op, graft
         return gft_fail(err, GRAFT_INTERNAL, "%s '%s': %d phases, expected 1 to %d", op->name,
                         p->node, (int)p->phases, GFT_MAX_PHASES);
     for (int32_t i = 0; i < p->phases; i++) {
-        if (p->tasks[i] < 0 || p->tasks[i] > MAX_TASKS)
+        if (p->tasks[i] < 0)
             return gft_fail(err, GRAFT_INTERNAL, "%s '%s': %lld tasks in phase %d", op->name,
                             p->node, (long long)p->tasks[i], (int)i);
     }

@@ -383,6 +383,16 @@ TINY_OP tiny_bump = {.name = "tiny_bump",
                      .infer = tiny_bump_infer,
                      .run = tiny_bump_run};
 
+/* Equal numbers; 0 and -0 are one. */
+static inline void assert_floats(const void *got, const void *want, int64_t n) {
+    const float *a = got;
+    const float *b = want;
+    for (int64_t i = 0; i < n; i++) {
+        if (!(a[i] == b[i]))
+            fail_msg("element %d: %g, expected %g", (int)i, (double)a[i], (double)b[i]);
+    }
+}
+
 /* ---- building with few words ---- */
 
 static inline gft_value_id add_op(gft_graph *g, const gft_op *op, const char *name,
