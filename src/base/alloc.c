@@ -1,5 +1,6 @@
 /*
- * The one home of malloc. Everything goes through grant(), which counts down to the failure a test asked for.
+ * The one home of malloc. Everything goes through grant(), which counts down to the failure a test
+ * asked for.
  *
  * Memory from gft_malloc_aligned comes from aligned_alloc, so free() takes it back like any other.
  */
@@ -15,7 +16,9 @@
 
 static _Thread_local int64_t fail_in; /* 0: never; 1: the next one and all after it */
 
-void gft_alloc_fail_after(int64_t n) { fail_in = n > 0 ? n : 0; }
+void gft_alloc_fail_after(int64_t n) {
+    fail_in = n > 0 ? n : 0;
+}
 
 static bool grant(void) {
     if (fail_in == 0)
@@ -26,7 +29,9 @@ static bool grant(void) {
     return true;
 }
 
-void *gft_malloc(size_t bytes) { return grant() ? malloc(bytes ? bytes : 1) : NULL; }
+void *gft_malloc(size_t bytes) {
+    return grant() ? malloc(bytes ? bytes : 1) : NULL;
+}
 
 void *gft_calloc(size_t count, size_t bytes) {
     size_t total;
@@ -47,7 +52,9 @@ void *gft_malloc_aligned(size_t bytes) {
     return aligned_alloc(GFT_ALIGN, padded ? padded : GFT_ALIGN);
 }
 
-char *gft_strdup(const char *s) { return gft_strndup(s, strlen(s)); }
+char *gft_strdup(const char *s) {
+    return gft_strndup(s, strlen(s));
+}
 
 char *gft_strndup(const char *s, size_t n) {
     size_t length = strnlen(s, n);
@@ -73,4 +80,6 @@ char *gft_format(const char *format, ...) {
     return text;
 }
 
-void gft_free(void *p) { free(p); }
+void gft_free(void *p) {
+    free(p);
+}

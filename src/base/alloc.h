@@ -1,7 +1,8 @@
 /*
  * Memory: the one home of malloc. Callers turn NULL into RESOURCE_EXHAUSTED (gft_fail_memory).
  *
- * gft_alloc_fail_after() lets tests fail the n-th allocation of the calling thread; it costs one thread-local test.
+ * gft_alloc_fail_after() lets tests fail the n-th allocation of the calling thread; it costs one
+ * thread-local test.
  */
 #ifndef GFT_BASE_ALLOC_H
 #define GFT_BASE_ALLOC_H
@@ -21,7 +22,10 @@ char *gft_strndup(const char *s, size_t n);
 char *gft_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void gft_free(void *p); /* accepts NULL */
 
-/** Test hook: the n-th next allocation of this thread (1 = the next) and all later ones fail; 0 switches off. */
+/**
+ * Test hook: the n-th next allocation of this thread (1 = the next) and all later ones fail; 0
+ * switches off.
+ */
 void gft_alloc_fail_after(int64_t n);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Arena: a list of zeroed blocks, each filled from the front. Blocks double up to 1 MiB; what is larger gets a block of
- * its own behind the current one, so that the current one goes on being filled.
+ * Arena: a list of zeroed blocks, each filled from the front. Blocks double up to 1 MiB; what is
+ * larger gets a block of its own behind the current one, so that the current one goes on being
+ * filled.
  */
 #include "base/arena.h"
 
@@ -25,7 +26,9 @@ struct gft_arena_block {
 
 _Static_assert(sizeof(gft_arena_block) % ARENA_ALIGN == 0, "payload must stay aligned");
 
-void gft_arena_init(gft_arena *arena) { *arena = (gft_arena){NULL, 0}; }
+void gft_arena_init(gft_arena *arena) {
+    *arena = (gft_arena){NULL, 0};
+}
 
 void gft_arena_deinit(gft_arena *arena) {
     gft_arena_block *block = arena->head;

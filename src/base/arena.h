@@ -24,6 +24,7 @@ void *gft_arena_array(gft_arena *arena, size_t count, size_t bytes);
 char *gft_arena_strdup(gft_arena *arena, const char *s);
 char *gft_arena_strndup(gft_arena *arena, const char *s, size_t n);
 void *gft_arena_memdup(gft_arena *arena, const void *p, size_t bytes);
-char *gft_arena_format(gft_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *gft_arena_format(gft_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Growable bytes with a ceiling: doubles until max_bytes, then refuses. One byte more than max_bytes may be allocated,
- * for the NUL that gft_buffer_terminate puts behind the contents.
+ * Growable bytes with a ceiling: doubles until max_bytes, then refuses. One byte more than
+ * max_bytes may be allocated, for the NUL that gft_buffer_terminate puts behind the contents.
  */
 #include "base/buffer.h"
 
@@ -20,7 +20,9 @@ void gft_buffer_deinit(gft_buffer *buffer) {
     *buffer = (gft_buffer){NULL, 0, 0, buffer->max_bytes};
 }
 
-void gft_buffer_clear(gft_buffer *buffer) { buffer->bytes = 0; }
+void gft_buffer_clear(gft_buffer *buffer) {
+    buffer->bytes = 0;
+}
 
 static graft_status make_room(gft_buffer *buffer, size_t bytes, size_t ceiling, graft_error *err) {
     size_t needed;

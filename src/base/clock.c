@@ -22,9 +22,13 @@ uint64_t gft_clock_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-double gft_clock_wall_s(void) { return seconds_of(CLOCK_REALTIME); }
+double gft_clock_wall_s(void) {
+    return seconds_of(CLOCK_REALTIME);
+}
 
-double gft_clock_cpu_s(void) { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
+double gft_clock_cpu_s(void) {
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
 
 double gft_peak_rss_mb(void) {
     FILE *file = fopen("/proc/self/status", "r");

@@ -1,7 +1,9 @@
 /*
- * What the processor offers: CPUID and XGETBV on x86, the hardware capabilities on ARM; masked by GRAFT_CPU.
+ * What the processor offers: CPUID and XGETBV on x86, the hardware capabilities on ARM; masked by
+ * GRAFT_CPU.
  *
- * A feature counts only if the operating system saves its registers, hence XGETBV before AVX and AVX-512.
+ * A feature counts only if the operating system saves its registers, hence XGETBV before AVX and
+ * AVX-512.
  */
 #include "base/cpu.h"
 
@@ -52,7 +54,9 @@ static uint64_t xgetbv0(void) {
     return (uint64_t)high << 32 | low;
 }
 
-static bool has(uint32_t word, int bit) { return word >> bit & 1u; }
+static bool has(uint32_t word, int bit) {
+    return word >> bit & 1u;
+}
 
 static uint32_t detect(void) {
     uint32_t a;
@@ -63,8 +67,8 @@ static uint32_t detect(void) {
         return 0;
     bool os_saves = has(c, 27);
     bool base = has(c, 28) && has(c, 12) && has(c, 29); /* AVX, FMA, F16C */
-    if (!os_saves || !base || (xgetbv0() & 0x6u) != 0x6u || !__get_cpuid_count(7, 0, &a, &b, &c, &d) ||
-        !has(b, 5))
+    if (!os_saves || !base || (xgetbv0() & 0x6u) != 0x6u ||
+        !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(b, 5))
         return 0;
     uint32_t flags = GFT_CPU_AVX2;
     uint32_t a1 = 0;
@@ -140,7 +144,8 @@ static void prepare(void) {
     int known;
     flags_used = gft_cpu_mask(flags_found, level, &known);
     if (!known)
-        gft_log(GFT_LOG_WARNING, "GRAFT_CPU: no level \"%.40s\", using \"%s\" (known: scalar, avx2, avx512, neon)",
+        gft_log(GFT_LOG_WARNING,
+                "GRAFT_CPU: no level \"%.40s\", using \"%s\" (known: scalar, avx2, avx512, neon)",
                 level, gft_cpu_level_name(flags_found));
 }
 

@@ -1,5 +1,6 @@
 /*
- * CPU levels. Each level contains the ones before it; GRAFT_CPU=scalar|avx2|avx512|neon hides what is above it.
+ * CPU levels. Each level contains the ones before it; GRAFT_CPU=scalar|avx2|avx512|neon hides what
+ * is above it.
  */
 #ifndef GFT_BASE_CPU_H
 #define GFT_BASE_CPU_H
@@ -7,8 +8,8 @@
 #include <stdint.h>
 
 enum {
-    GFT_CPU_AVX2 = 1u << 0,       /* AVX2, FMA, F16C */
-    GFT_CPU_AVX512 = 1u << 1,     /* F, BW, DQ, VL */
+    GFT_CPU_AVX2 = 1u << 0,   /* AVX2, FMA, F16C */
+    GFT_CPU_AVX512 = 1u << 1, /* F, BW, DQ, VL */
     GFT_CPU_AVX512VNNI = 1u << 2,
     GFT_CPU_AVX512BF16 = 1u << 3,
     GFT_CPU_AVXVNNI = 1u << 4,

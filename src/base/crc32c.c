@@ -1,6 +1,7 @@
 /*
- * CRC-32C: the SSE4.2 instruction where the processor has it, otherwise slicing-by-8 with tables made on first use.
- * Polynomial 0x1edc6f41, reflected 0x82f63b78; initial value and final xor all ones (RFC 3720 B.4).
+ * CRC-32C: the SSE4.2 instruction where the processor has it, otherwise slicing-by-8 with tables
+ * made on first use. Polynomial 0x1edc6f41, reflected 0x82f63b78; initial value and final xor all
+ * ones (RFC 3720 B.4).
  */
 #include "base/crc32c.h"
 
@@ -37,11 +38,12 @@ static void prepare(void) {
 
 static uint32_t extend_by_tables(uint32_t crc, const uint8_t *p, size_t bytes) {
     for (; bytes >= 8; p += 8, bytes -= 8) {
-        uint32_t low = ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-                        (uint32_t)p[3] << 24) ^
-                       crc;
+        uint32_t low =
+            ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24) ^
+            crc;
         crc = table[7][low & 0xffu] ^ table[6][low >> 8 & 0xffu] ^ table[5][low >> 16 & 0xffu] ^
-              table[4][low >> 24] ^ table[3][p[4]] ^ table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
+              table[4][low >> 24] ^ table[3][p[4]] ^ table[2][p[5]] ^ table[1][p[6]] ^
+              table[0][p[7]];
     }
     for (; bytes > 0; p++, bytes--)
         crc = crc >> 8 ^ table[0][(crc ^ *p) & 0xffu];
@@ -49,8 +51,8 @@ static uint32_t extend_by_tables(uint32_t crc, const uint8_t *p, size_t bytes) {
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t extend_by_instruction(uint32_t crc, const uint8_t *p,
-                                                                        size_t bytes) {
+__attribute__((target("sse4.2"))) static uint32_t
+extend_by_instruction(uint32_t crc, const uint8_t *p, size_t bytes) {
     uint64_t wide = crc;
     for (; bytes >= 8; p += 8, bytes -= 8) {
         uint64_t word;
@@ -78,4 +80,6 @@ uint32_t gft_crc32c_extend(uint32_t crc, const void *data, size_t bytes) {
     return ~extend_by_tables(~crc, data, bytes);
 }
 
-uint32_t gft_crc32c(const void *data, size_t bytes) { return gft_crc32c_extend(0, data, bytes); }
+uint32_t gft_crc32c(const void *data, size_t bytes) {
+    return gft_crc32c_extend(0, data, bytes);
+}

@@ -1,5 +1,6 @@
 /*
- * Bounded little-endian reader. Nothing is read, and the position does not move, unless enough bytes are left.
+ * Bounded little-endian reader. Nothing is read, and the position does not move, unless enough
+ * bytes are left.
  */
 #include "base/cursor.h"
 
@@ -7,14 +8,16 @@ gft_cursor gft_cursor_make(const void *data, size_t bytes, const char *where) {
     return (gft_cursor){data, bytes, 0, where ? where : "input"};
 }
 
-size_t gft_cursor_left(const gft_cursor *cursor) { return cursor->bytes - cursor->at; }
+size_t gft_cursor_left(const gft_cursor *cursor) {
+    return cursor->bytes - cursor->at;
+}
 
 static graft_status need(const gft_cursor *c, size_t bytes, const char *what, graft_error *err) {
     size_t left = gft_cursor_left(c);
     if (bytes <= left)
         return GRAFT_OK;
-    return gft_fail(err, GRAFT_DATA_LOSS, "%s: at byte %zu: %s needs %zu bytes, %zu are left", c->where,
-                    c->at, what, bytes, left);
+    return gft_fail(err, GRAFT_DATA_LOSS, "%s: at byte %zu: %s needs %zu bytes, %zu are left",
+                    c->where, c->at, what, bytes, left);
 }
 
 static uint64_t little_endian(const uint8_t *p, int bytes) {
@@ -58,8 +61,8 @@ graft_status gft_cursor_varint(gft_cursor *c, uint64_t *out, const char *what, g
     for (size_t i = 0; i < 10; i++) {
         if (i == left)
             return gft_fail(err, GRAFT_DATA_LOSS,
-                            "%s: at byte %zu: %s is a varint cut off after %zu bytes", c->where, c->at,
-                            what, i);
+                            "%s: at byte %zu: %s is a varint cut off after %zu bytes", c->where,
+                            c->at, what, i);
         uint8_t byte = c->data[c->at + i];
         if (i == 9 && byte > 1)
             break; /* more than 64 bits */

@@ -1,7 +1,8 @@
 /*
  * Filling error values: code and message into a fixed-size struct, without allocating.
  *
- * A message is first formatted on the stack, so that the old message may be an argument of the new one.
+ * A message is first formatted on the stack, so that the old message may be an argument of the new
+ * one.
  */
 #include "base/error.h"
 

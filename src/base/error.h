@@ -1,19 +1,25 @@
 /*
  * Reporting failure: fill an error value, return early, jump to the one cleanup label.
  *
- * Every function that can fail returns graft_status and takes `graft_error *err` (may be NULL) last. Messages are lower
- * case and say where, what was found and what was expected.
+ * Every function that can fail returns graft_status and takes `graft_error *err` (may be NULL)
+ * last. Messages are lower case and say where, what was found and what was expected.
  */
 #ifndef GFT_BASE_ERROR_H
 #define GFT_BASE_ERROR_H
 
 #include "graft/status.h"
 
-/** Writes code and message into err (if not NULL) and returns code, so that callers can `return gft_fail(...)`. */
+/**
+ * Writes code and message into err (if not NULL) and returns code, so that callers can `return
+ * gft_fail(...)`.
+ */
 graft_status gft_fail(graft_error *err, graft_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** Puts "prefix: " before the message already in err; returns err's code (or `code` when err is NULL). */
+/**
+ * Puts "prefix: " before the message already in err; returns err's code (or `code` when err is
+ * NULL).
+ */
 graft_status gft_fail_in(graft_error *err, graft_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -31,7 +37,9 @@ graft_status gft_fail_errno(graft_error *err, int errnum, const char *doing, con
             return gft_try_;                                                                       \
     } while (0)
 
-/* Stores the failing status in a local `status` and jumps to `done:`; use where something is held. */
+/*
+ * Stores the failing status in a local `status` and jumps to `done:`; use where something is held.
+ */
 #define GFT_GOTO(expr)                                                                             \
     do {                                                                                           \
         status = (expr);                                                                           \

@@ -1,5 +1,6 @@
 /*
- * Directories: making with parents, listing in a fixed order, removing a tree without following links or recursing.
+ * Directories: making with parents, listing in a fixed order, removing a tree without following
+ * links or recursing.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -42,14 +43,17 @@ static int by_name(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
-static bool is_dot(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
+static bool is_dot(const char *name) {
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
 
 static graft_status add_entry(DIR *dir, const char *name, gft_dir_entry **list, size_t *count,
                               size_t *capacity, graft_error *err) {
     if (*count == *capacity) {
         size_t larger = *capacity ? *capacity * 2 : 16;
         if (larger > MAX_ENTRIES)
-            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "folder: more than %zu entries", MAX_ENTRIES);
+            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "folder: more than %zu entries",
+                            MAX_ENTRIES);
         gft_dir_entry *grown = gft_realloc(*list, larger * sizeof **list);
         if (!grown)
             return gft_fail_memory(err, larger * sizeof **list, "a list of files");
@@ -57,17 +61,20 @@ static graft_status add_entry(DIR *dir, const char *name, gft_dir_entry **list, 
         *capacity = larger;
     }
     struct stat st;
-    if (fstatat(dirfd(dir), name, &st, 0) != 0 && fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    if (fstatat(dirfd(dir), name, &st, 0) != 0 &&
+        fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return GRAFT_OK; /* gone meanwhile */
     char *copy = gft_strdup(name);
     if (!copy)
         return gft_fail_memory(err, strlen(name) + 1, "a file name");
     bool is_dir = S_ISDIR(st.st_mode);
-    (*list)[(*count)++] = (gft_dir_entry){copy, is_dir, is_dir || st.st_size < 0 ? 0 : (uint64_t)st.st_size};
+    (*list)[(*count)++] =
+        (gft_dir_entry){copy, is_dir, is_dir || st.st_size < 0 ? 0 : (uint64_t)st.st_size};
     return GRAFT_OK;
 }
 
-graft_status gft_dir_list(const char *path, gft_dir_entry **entries, size_t *count, graft_error *err) {
+graft_status gft_dir_list(const char *path, gft_dir_entry **entries, size_t *count,
+                          graft_error *err) {
     DIR *dir = opendir(path);
     if (!dir)
         return gft_fail_errno(err, errno, "list", path);
@@ -110,7 +117,8 @@ typedef struct tree_level {
     char *name;
 } tree_level;
 
-static graft_status enter(tree_level *level, int above, const char *name, const char *path, graft_error *err) {
+static graft_status enter(tree_level *level, int above, const char *name, const char *path,
+                          graft_error *err) {
     level->name = gft_strdup(name);
     if (!level->name)
         return gft_fail_memory(err, strlen(name) + 1, "a folder name");
@@ -125,8 +133,12 @@ static graft_status enter(tree_level *level, int above, const char *name, const 
     return gft_fail_errno(err, failed, "remove", path);
 }
 
-/* Removes what is in the innermost open folder until it is empty or a folder is met (its name then in *folder). */
-static graft_status remove_files(DIR *dir, const char **folder, const char *path, graft_error *err) {
+/*
+ * Removes what is in the innermost open folder until it is empty or a folder is met (its name then
+ * in *folder).
+ */
+static graft_status remove_files(DIR *dir, const char **folder, const char *path,
+                                 graft_error *err) {
     *folder = NULL;
     for (;;) {
         errno = 0;
@@ -165,7 +177,8 @@ graft_status gft_tree_remove(const char *path, graft_error *err) {
         if (status != GRAFT_OK)
             break;
         if (folder && depth == MAX_DEPTH) {
-            status = gft_fail(err, GRAFT_OUT_OF_RANGE, "%s: folders are nested deeper than %d", path, MAX_DEPTH);
+            status = gft_fail(err, GRAFT_OUT_OF_RANGE, "%s: folders are nested deeper than %d",
+                              path, MAX_DEPTH);
         } else if (folder) {
             status = enter(&levels[depth], dirfd(dir), folder, path, err);
             depth += status == GRAFT_OK;

@@ -1,5 +1,6 @@
 /*
- * Reading files: mapped as a whole, or copied up to a limit (which also works for pipes and devices).
+ * Reading files: mapped as a whole, or copied up to a limit (which also works for pipes and
+ * devices).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,8 @@ graft_status gft_map_open(const char *path, gft_map *out, graft_error *err) {
     GFT_TRY(open_for_reading(path, &fd, &st, err));
     if (!S_ISREG(st.st_mode)) {
         close(fd);
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: is not a regular file and cannot be mapped", path);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: is not a regular file and cannot be mapped", path);
     }
     gft_map map = {(const uint8_t *)"", 0};
     if (st.st_size > 0) {
@@ -59,8 +61,8 @@ void gft_map_close(gft_map *map) {
 }
 
 /* Reads to the end into *data (grown as needed, one byte kept for the NUL). */
-static graft_status read_all(int fd, const char *path, size_t max_bytes, size_t hint, uint8_t **data,
-                             size_t *bytes, graft_error *err) {
+static graft_status read_all(int fd, const char *path, size_t max_bytes, size_t hint,
+                             uint8_t **data, size_t *bytes, graft_error *err) {
     size_t capacity = gft_size_min(hint, max_bytes);
     capacity = gft_size_min(gft_size_max(capacity, 255), SIZE_MAX - 1) + 1;
     size_t used = 0;
@@ -70,7 +72,8 @@ static graft_status read_all(int fd, const char *path, size_t max_bytes, size_t 
     for (;;) {
         if (used == capacity - 1) {
             size_t larger;
-            uint8_t *grown = gft_size_mul(capacity, 2, &larger) ? gft_realloc(buffer, larger) : NULL;
+            uint8_t *grown =
+                gft_size_mul(capacity, 2, &larger) ? gft_realloc(buffer, larger) : NULL;
             if (!grown) {
                 gft_free(buffer);
                 return gft_fail_memory(err, capacity, path);
@@ -91,8 +94,8 @@ static graft_status read_all(int fd, const char *path, size_t max_bytes, size_t 
         used += (size_t)n;
         if (used > max_bytes) {
             gft_free(buffer);
-            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: is larger than the limit of %zu bytes",
-                            path, max_bytes);
+            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                            "%s: is larger than the limit of %zu bytes", path, max_bytes);
         }
     }
     buffer[used] = 0;
@@ -109,8 +112,8 @@ graft_status gft_file_read(const char *path, size_t max_bytes, uint8_t **data, s
     size_t hint = S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 0;
     graft_status status;
     if (hint > max_bytes)
-        status = gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: has %zu bytes, the limit is %zu", path, hint,
-                          max_bytes);
+        status = gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: has %zu bytes, the limit is %zu",
+                          path, hint, max_bytes);
     else
         status = read_all(fd, path, max_bytes, hint, data, bytes, err);
     close(fd);

@@ -1,6 +1,7 @@
 /*
- * A directory that appears as a whole: filled under another name beside its place, then renamed. An existing one is
- * exchanged in one step where the system can (renameat2), otherwise moved aside first and put back on failure.
+ * A directory that appears as a whole: filled under another name beside its place, then renamed. An
+ * existing one is exchanged in one step where the system can (renameat2), otherwise moved aside
+ * first and put back on failure.
  */
 #define _GNU_SOURCE /* renameat2 */
 #include <errno.h>
@@ -33,7 +34,8 @@ graft_status gft_staging_open(gft_staging *staging, const char *path, graft_erro
         release(staging);
         return gft_fail_memory(err, length + 32, "a folder name");
     }
-    graft_status status = gft_tree_remove(staging->temp_path, err); /* left by a process that died */
+    graft_status status =
+        gft_tree_remove(staging->temp_path, err); /* left by a process that died */
     if (status == GRAFT_OK)
         status = gft_dir_make(staging->temp_path, err);
     if (status != GRAFT_OK)
@@ -74,12 +76,14 @@ graft_status gft_staging_commit(gft_staging *staging, bool replace, graft_error 
     if (there && !replace)
         status = gft_fail(err, GRAFT_ALREADY_EXISTS, "%s: exists already", staging->path);
     else if (there && !S_ISDIR(st.st_mode))
-        status = gft_fail(err, GRAFT_ALREADY_EXISTS, "%s: exists and is not a folder", staging->path);
+        status =
+            gft_fail(err, GRAFT_ALREADY_EXISTS, "%s: exists and is not a folder", staging->path);
     else if (there)
         status = exchange(staging, err);
     else if (rename(staging->temp_path, staging->path) != 0)
         status = gft_fail_errno(err, errno, "make the folder", staging->path);
-    gft_staging_abort(staging); /* removes what is left beside it: the old folder, or the new one after a failure */
+    /* Removes what is left beside it: the old folder, or the new one after a failure. */
+    gft_staging_abort(staging);
     return status;
 }
 

@@ -1,7 +1,9 @@
 /*
- * Writing that is never half done: into a file beside the final one, flushed to disk, then renamed over it.
+ * Writing that is never half done: into a file beside the final one, flushed to disk, then renamed
+ * over it.
  *
- * A link is written through (its target is replaced); a device or pipe is written directly, since it cannot be replaced.
+ * A link is written through (its target is replaced); a device or pipe is written directly, since
+ * it cannot be replaced.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +37,8 @@ static graft_status open_beside(gft_writer *writer, graft_error *err) {
     struct stat st;
     bool there = stat(writer->path, &st) == 0;
     if (there && S_ISDIR(st.st_mode))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: is a folder, expected a file", writer->path);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: is a folder, expected a file",
+                        writer->path);
     if (there && !S_ISREG(st.st_mode)) {
         writer->file = fopen(writer->path, "wb");
         return writer->file ? GRAFT_OK : gft_fail_errno(err, errno, "open", writer->path);
@@ -73,7 +76,8 @@ graft_status gft_writer_open(gft_writer *writer, const char *path, graft_error *
     return status;
 }
 
-graft_status gft_writer_write(gft_writer *writer, const void *data, size_t bytes, graft_error *err) {
+graft_status gft_writer_write(gft_writer *writer, const void *data, size_t bytes,
+                              graft_error *err) {
     if (!writer->file)
         return gft_fail(err, GRAFT_FAILED_PRECONDITION, "file writer: is not open");
     if (bytes == 0)

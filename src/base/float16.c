@@ -1,5 +1,6 @@
 /*
- * bfloat16 and IEEE 754 half conversions on bit patterns, rounding to nearest, ties to even. NaN stays NaN (made quiet).
+ * bfloat16 and IEEE 754 half conversions on bit patterns, rounding to nearest, ties to even. NaN
+ * stays NaN (made quiet).
  */
 #include "base/float16.h"
 
@@ -17,7 +18,9 @@ static float float_of(uint32_t bits) {
     return value;
 }
 
-float gft_f32_from_bf16(uint16_t bits) { return float_of((uint32_t)bits << 16); }
+float gft_f32_from_bf16(uint16_t bits) {
+    return float_of((uint32_t)bits << 16);
+}
 
 uint16_t gft_bf16_from_f32(float value) {
     uint32_t bits = bits_of(value);

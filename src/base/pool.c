@@ -1,10 +1,11 @@
 /*
- * Thread pool. A run opens a job; workers that notice it join, take task numbers from one counter and leave; the caller
- * works too, closes the job when the numbers are used up and waits for those who joined. Nobody waits for a worker that
- * is still asleep, so short jobs do not pay for waking.
+ * Thread pool. A run opens a job; workers that notice it join, take task numbers from one counter
+ * and leave; the caller works too, closes the job when the numbers are used up and waits for those
+ * who joined. Nobody waits for a worker that is still asleep, so short jobs do not pay for waking.
  *
- * Joining (active + 1, then look whether the job is open) and closing (close, then look whether active is 0) are ordered
- * by sequentially consistent atomics: one side always sees the other. The same pattern protects both sleeps.
+ * Joining (active + 1, then look whether the job is open) and closing (close, then look whether
+ * active is 0) are ordered by sequentially consistent atomics: one side always sees the other. The
+ * same pattern protects both sleeps.
  */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/pool.h"
@@ -37,16 +38,16 @@ typedef struct pool_worker {
 
 struct gft_pool {
     int threads;
-    int started; /* workers to join in gft_pool_free */
+    int started;      /* workers to join in gft_pool_free */
     uint64_t spin_ns; /* 0 when there are more threads than cores */
     pool_worker *workers;
 
-    atomic_flag busy;       /* a run is going on */
-    _Atomic uint64_t job;   /* odd: open. Grows by one at each opening and closing. */
-    _Atomic int64_t next;   /* next task number */
-    _Atomic int active;     /* workers that joined */
+    atomic_flag busy;     /* a run is going on */
+    _Atomic uint64_t job; /* odd: open. Grows by one at each opening and closing. */
+    _Atomic int64_t next; /* next task number */
+    _Atomic int active;   /* workers that joined */
     _Atomic int sleepers;
-    _Atomic bool waiting;   /* the caller sleeps until active is 0 */
+    _Atomic bool waiting; /* the caller sleeps until active is 0 */
     _Atomic bool stopping;
 
     /* What the open job is: written while it is closed and nobody is active. */
@@ -227,7 +228,8 @@ static graft_status start_workers(gft_pool *pool, graft_error *err) {
 graft_status gft_pool_new(int threads, gft_pool **out, graft_error *err) {
     if (threads < 0 || threads > MAX_THREADS)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "thread pool: %d threads asked for, expected 0 to %d", threads, MAX_THREADS);
+                        "thread pool: %d threads asked for, expected 0 to %d", threads,
+                        MAX_THREADS);
     int cores = gft_cpu_cores();
     if (threads == 0)
         threads = cores < MAX_THREADS ? cores : MAX_THREADS;
@@ -254,9 +256,14 @@ graft_status gft_pool_new(int threads, gft_pool **out, graft_error *err) {
     return GRAFT_OK;
 }
 
-int gft_pool_threads(const gft_pool *pool) { return pool ? pool->threads : 1; }
+int gft_pool_threads(const gft_pool *pool) {
+    return pool ? pool->threads : 1;
+}
 
-/* Cores a container's quota pays for (cgroup v2 cpu.max: "quota period"), or 0 where there is no quota. */
+/*
+ * Cores a container's quota pays for (cgroup v2 cpu.max: "quota period"), or 0 where there is no
+ * quota.
+ */
 static int quota_cores(void) {
     FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r");
     if (!file)

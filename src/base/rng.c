@@ -1,6 +1,6 @@
 /*
- * Philox4x32-10 (Salmon et al., SC'11) and the draws made from it. The counter is (index / 4, stream), the key the seed;
- * draw `index` is word index % 4 of that block.
+ * Philox4x32-10 (Salmon et al., SC'11) and the draws made from it. The counter is (index / 4,
+ * stream), the key the seed; draw `index` is word index % 4 of that block.
  */
 #include "base/rng.h"
 
@@ -51,9 +51,13 @@ uint32_t gft_rng_at(const gft_rng *rng, uint64_t index) {
     return words[index % 4];
 }
 
-uint32_t gft_rng_u32(gft_rng *rng) { return gft_rng_at(rng, rng->index++); }
+uint32_t gft_rng_u32(gft_rng *rng) {
+    return gft_rng_at(rng, rng->index++);
+}
 
-float gft_rng_uniform(gft_rng *rng) { return (float)(gft_rng_u32(rng) >> 8) * 0x1p-24f; }
+float gft_rng_uniform(gft_rng *rng) {
+    return (float)(gft_rng_u32(rng) >> 8) * 0x1p-24f;
+}
 
 double gft_rng_normal(gft_rng *rng) {
     const double two_pi = 6.283185307179586476925;

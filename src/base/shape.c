@@ -31,7 +31,8 @@ bool gft_shape_matches(const graft_shape *pattern, const graft_shape *concrete) 
     if (pattern->rank != concrete->rank)
         return false;
     for (int32_t i = 0; i < pattern->rank; i++) {
-        if (pattern->dims[i] >= 0 && concrete->dims[i] >= 0 && pattern->dims[i] != concrete->dims[i])
+        if (pattern->dims[i] >= 0 && concrete->dims[i] >= 0 &&
+            pattern->dims[i] != concrete->dims[i])
             return false;
     }
     return true;

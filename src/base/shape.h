@@ -11,10 +11,18 @@
 
 /** Makes a shape from its dimensions: gft_shape_make(4, n, h, w, c) with int64_t arguments. */
 graft_shape gft_shape_of(int32_t rank, const int64_t *dims);
-static inline graft_shape gft_shape_0(void) { return (graft_shape){0, {0}}; }
-static inline graft_shape gft_shape_1(int64_t a) { return (graft_shape){1, {a}}; }
-static inline graft_shape gft_shape_2(int64_t a, int64_t b) { return (graft_shape){2, {a, b}}; }
-static inline graft_shape gft_shape_4(int64_t n, int64_t h, int64_t w, int64_t c) { return (graft_shape){4, {n, h, w, c}}; }
+static inline graft_shape gft_shape_0(void) {
+    return (graft_shape){0, {0}};
+}
+static inline graft_shape gft_shape_1(int64_t a) {
+    return (graft_shape){1, {a}};
+}
+static inline graft_shape gft_shape_2(int64_t a, int64_t b) {
+    return (graft_shape){2, {a, b}};
+}
+static inline graft_shape gft_shape_4(int64_t n, int64_t h, int64_t w, int64_t c) {
+    return (graft_shape){4, {n, h, w, c}};
+}
 
 bool gft_shape_equal(const graft_shape *a, const graft_shape *b);
 /** Equal where both are known; -1 matches anything. */
@@ -28,13 +36,18 @@ bool gft_desc_bytes(const graft_tensor_desc *desc, size_t *bytes);
 #define GFT_DESC_TEXT_BYTES 192
 const char *gft_desc_text(const graft_tensor_desc *desc, char out[GFT_DESC_TEXT_BYTES]);
 const char *gft_shape_text(const graft_shape *shape, char out[GFT_DESC_TEXT_BYTES]);
-/** NumPy broadcasting of two shapes; -1 with 1 gives -1, with k > 1 gives k. False if they do not agree. */
+/**
+ * NumPy broadcasting of two shapes; -1 with 1 gives -1, with k > 1 gives k. False if they do not
+ * agree.
+ */
 bool gft_shape_broadcast(const graft_shape *a, const graft_shape *b, graft_shape *out);
 /** Row-major strides in elements. */
 void gft_shape_strides(const graft_shape *shape, int64_t strides[GRAFT_MAX_RANK]);
 /** Maps a negative axis to 0..rank-1; false if out of range. */
 bool gft_axis_normalise(int64_t axis, int32_t rank, int32_t *out);
 
-static inline graft_tensor_desc gft_desc_f32(graft_shape shape) { return (graft_tensor_desc){GRAFT_F32, shape, NULL}; }
+static inline graft_tensor_desc gft_desc_f32(graft_shape shape) {
+    return (graft_tensor_desc){GRAFT_F32, shape, NULL};
+}
 
 #endif

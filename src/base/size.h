@@ -34,11 +34,23 @@ static inline bool gft_i64_mul(int64_t a, int64_t b, int64_t *out) {
     return true;
 }
 
-static inline size_t gft_size_align(size_t n, size_t alignment) { return (n + alignment - 1) / alignment * alignment; }
-static inline int64_t gft_i64_min(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t gft_i64_max(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t gft_i64_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline size_t gft_size_min(size_t a, size_t b) { return a < b ? a : b; }
-static inline size_t gft_size_max(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t gft_size_align(size_t n, size_t alignment) {
+    return (n + alignment - 1) / alignment * alignment;
+}
+static inline int64_t gft_i64_min(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t gft_i64_max(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+static inline int64_t gft_i64_ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+static inline size_t gft_size_min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+static inline size_t gft_size_max(size_t a, size_t b) {
+    return a > b ? a : b;
+}
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Words and numbers as people type them: nearest word by edit distance (with swapped neighbours, optimal string
- * alignment), numbers that must be right to the last character.
+ * Words and numbers as people type them: nearest word by edit distance (with swapped neighbours,
+ * optimal string alignment), numbers that must be right to the last character.
  */
 #include "base/words.h"
 
@@ -35,7 +35,8 @@ static size_t distance(const char *a, size_t a_bytes, const char *b, size_t b_by
         for (size_t j = 1; j <= b_bytes; j++) {
             size_t change = same_letter(a[i - 1], b[j - 1]) ? 0 : 1;
             row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + change);
-            bool swapped = i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]);
+            bool swapped = i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+                           same_letter(a[i - 2], b[j - 1]);
             if (swapped && before[j - 2] + 1 < row[j])
                 row[j] = before[j - 2] + 1;
         }
@@ -135,7 +136,8 @@ static uint64_t unit_bytes(const char *unit) {
     const char *rest = unit + 1;
     if (*rest == 'i')
         rest++;
-    bool ends = *rest == '\0' ? rest == unit + 1 : (*rest == 'B' || *rest == 'b') && rest[1] == '\0';
+    bool ends =
+        *rest == '\0' ? rest == unit + 1 : (*rest == 'B' || *rest == 'b') && rest[1] == '\0';
     return ends ? (uint64_t)1 << (10 * (letter - letters + 1)) : 0;
 }
 

@@ -1,4 +1,7 @@
-/* Words people type: the nearest right one for a wrong one, numbers and sizes parsed whole or refused. */
+/*
+ * Words people type: the nearest right one for a wrong one, numbers and sizes parsed whole or
+ * refused.
+ */
 #ifndef GFT_BASE_WORDS_H
 #define GFT_BASE_WORDS_H
 

@@ -13,7 +13,10 @@ fail() {
     exit 1
 }
 
-cmake --install "$GRAFT_BUILD" --prefix "$prefix" >"$work/install.log" 2>&1 || { cat "$work/install.log"; fail "failed"; }
+cmake --install "$GRAFT_BUILD" --prefix "$prefix" >"$work/install.log" 2>&1 || {
+    cat "$work/install.log"
+    fail "failed"
+}
 [ -n "$(find "$prefix" -name graft.pc)" ] || fail "no graft.pc"
 [ -n "$(find "$prefix" -name LICENSE)" ] || fail "no licence"
 if [ -n "${GRAFT:-}" ]; then

@@ -1,9 +1,11 @@
 /*
- * Replays and mutates a fuzz corpus without a fuzzer: `fuzz_NAME [--runs N] [--seed S] [FILE|FOLDER...]`.
+ * Replays and mutates a fuzz corpus without a fuzzer: `fuzz_NAME [--runs N] [--seed S]
+ * [FILE|FOLDER...]`.
  *
- * Every file of the corpus is run as it is, then N inputs made from them by seeded mutations (bits, bytes, interesting
- * integers, cuts, repeats, splices). An input that crashes is found again with the same seed: its number is written to
- * fuzz_NAME.last before it runs when GRAFT_FUZZ_TRACE is set.
+ * Every file of the corpus is run as it is, then N inputs made from them by seeded mutations (bits,
+ * bytes, interesting integers, cuts, repeats, splices). An input that crashes is found again with
+ * the same seed: its number is written to fuzz_NAME.last before it runs when GRAFT_FUZZ_TRACE is
+ * set.
  */
 #include <dirent.h>
 #include <stdbool.h>
@@ -38,9 +40,14 @@ static uint64_t next_random(uint64_t *state) {
     return z ^ (z >> 31);
 }
 
-static size_t below(uint64_t *state, size_t n) { return n ? (size_t)(next_random(state) % n) : 0; }
+static size_t below(uint64_t *state, size_t n) {
+    return n ? (size_t)(next_random(state) % n) : 0;
+}
 
-/* A copy of exactly `bytes` bytes on the heap, so that the address sanitizer sees a read past the end. */
+/*
+ * A copy of exactly `bytes` bytes on the heap, so that the address sanitizer sees a read past the
+ * end.
+ */
 static uint8_t *exact_copy(const uint8_t *data, size_t bytes) {
     uint8_t *copy = malloc(bytes ? bytes : 1);
     if (copy && bytes)
@@ -76,7 +83,9 @@ static int add_file(const char *path) {
     return 0;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
 
 static int add_folder(const char *path) {
     struct dirent **names;
@@ -96,9 +105,27 @@ static int add_folder(const char *path) {
 }
 
 static void put_integer(uint64_t *state, uint8_t *data, size_t bytes) {
-    static const uint64_t interesting[] = {0, 1, 2, 4, 7, 8, 16, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff,
-                                           0x7fffffff, 0x80000000u, 0xffffffffu, 0x100000000u,
-                                           0x7fffffffffffffffu, 0x8000000000000000u, 0xffffffffffffffffu};
+    static const uint64_t interesting[] = {0,
+                                           1,
+                                           2,
+                                           4,
+                                           7,
+                                           8,
+                                           16,
+                                           0x7f,
+                                           0x80,
+                                           0xff,
+                                           0x100,
+                                           0x7fff,
+                                           0x8000,
+                                           0xffff,
+                                           0x7fffffff,
+                                           0x80000000u,
+                                           0xffffffffu,
+                                           0x100000000u,
+                                           0x7fffffffffffffffu,
+                                           0x8000000000000000u,
+                                           0xffffffffffffffffu};
     uint64_t value = interesting[below(state, sizeof interesting / sizeof interesting[0])];
     size_t width = (size_t)1 << below(state, 4);
     if (width > bytes)

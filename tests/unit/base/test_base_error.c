@@ -1,4 +1,7 @@
-/* Errors, statuses, the log sink and bounded reading: codes, messages, truncation, nothing moved on failure. */
+/*
+ * Errors, statuses, the log sink and bounded reading: codes, messages, truncation, nothing moved on
+ * failure.
+ */
 #include "cmocka_all.h"
 
 #include <errno.h>
@@ -33,7 +36,8 @@ static void fail_fills(void **state) {
     assert_string_equal(err.message, "byte 7");
     assert_int_equal(gft_fail_in(&err, GRAFT_UNKNOWN, "file %s", "a"), GRAFT_DATA_LOSS);
     assert_string_equal(err.message, "file a: byte 7");
-    (void)gft_fail(&err, GRAFT_INTERNAL, "again: %s", err.message); /* its own message as an argument */
+    (void)gft_fail(&err, GRAFT_INTERNAL, "again: %s",
+                   err.message); /* its own message as an argument */
     assert_string_equal(err.message, "again: file a: byte 7");
     assert_int_equal(gft_fail_in(NULL, GRAFT_ABORTED, "y"), GRAFT_ABORTED);
     assert_int_equal(gft_fail_memory(&err, 12, "a plan"), GRAFT_RESOURCE_EXHAUSTED);
@@ -136,9 +140,9 @@ static void cursor_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_http),       cmocka_unit_test(fail_fills),
+        cmocka_unit_test(names_and_http),        cmocka_unit_test(fail_fills),
         cmocka_unit_test(long_messages_are_cut), cmocka_unit_test(log_reaches_the_sink),
-        cmocka_unit_test(cursor_reads),         cmocka_unit_test(cursor_refuses),
+        cmocka_unit_test(cursor_reads),          cmocka_unit_test(cursor_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

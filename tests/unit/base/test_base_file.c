@@ -1,4 +1,7 @@
-/* Files: reading, mapping, writing that leaves the old file on failure (a file size limit plays the full disk), trees. */
+/*
+ * Files: reading, mapping, writing that leaves the old file on failure (a file size limit plays the
+ * full disk), trees.
+ */
 #include "cmocka_all.h"
 
 #include <signal.h>
@@ -59,7 +62,8 @@ static void read_and_map(void **state) {
     assert_int_equal(gft_file_write(in("a"), "hello", 5, &err), GRAFT_OK);
     assert_contents(in("a"), "hello");
     assert_int_equal(gft_file_read(in("a"), 4, &data, &bytes, &err), GRAFT_RESOURCE_EXHAUSTED);
-    assert_int_equal(gft_file_read("/dev/zero", 1000, &data, &bytes, &err), GRAFT_RESOURCE_EXHAUSTED);
+    assert_int_equal(gft_file_read("/dev/zero", 1000, &data, &bytes, &err),
+                     GRAFT_RESOURCE_EXHAUSTED);
     assert_int_equal(gft_file_read(in("none"), 4, &data, &bytes, &err), GRAFT_NOT_FOUND);
     assert_int_equal(gft_file_read(root, 4, &data, &bytes, &err), GRAFT_INVALID_ARGUMENT);
     assert_int_equal(gft_map_open(in("a"), &map, &err), GRAFT_OK);
@@ -264,7 +268,8 @@ static void every_allocation_may_fail(void **state) {
 
 static void paths(void **state) {
     (void)state;
-    static const char *const joins[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"}};
+    static const char *const joins[][3] = {
+        {"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"}};
     for (size_t i = 0; i < 4; i++) {
         char *joined = gft_path_join(joins[i][0], joins[i][1]);
         assert_string_equal(joined, joins[i][2]);

@@ -128,7 +128,8 @@ static void buffer_has_a_ceiling(void **state) {
     assert_int_equal(strlen((char *)buffer.data), 100);
     gft_buffer_clear(&buffer);
     assert_int_equal(gft_buffer_append(&buffer, NULL, 0, &err), GRAFT_OK);
-    assert_int_equal(gft_buffer_format(&buffer, &err, "%0100d", 5), GRAFT_OK); /* exactly the ceiling */
+    assert_int_equal(gft_buffer_format(&buffer, &err, "%0100d", 5),
+                     GRAFT_OK); /* exactly the ceiling */
     assert_int_equal(buffer.bytes, 100);
     gft_buffer_clear(&buffer);
     assert_int_equal(gft_buffer_append_str(&buffer, "ab", &err), GRAFT_OK);
@@ -149,7 +150,8 @@ static void buffer_without_memory(void **state) {
     assert_int_equal(gft_buffer_append(&buffer, "abc", 3, NULL), GRAFT_OK);
     gft_alloc_fail_after(1);
     uint8_t large[4096] = {0};
-    assert_int_equal(gft_buffer_append(&buffer, large, sizeof large, NULL), GRAFT_RESOURCE_EXHAUSTED);
+    assert_int_equal(gft_buffer_append(&buffer, large, sizeof large, NULL),
+                     GRAFT_RESOURCE_EXHAUSTED);
     assert_int_equal(gft_buffer_format(&buffer, NULL, "%4096d", 1), GRAFT_RESOURCE_EXHAUSTED);
     gft_alloc_fail_after(0);
     assert_int_equal(buffer.bytes, 3);

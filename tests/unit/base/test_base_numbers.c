@@ -1,4 +1,6 @@
-/* Random numbers, CRC-32C and 16-bit floats against published values and against plain definitions. */
+/*
+ * Random numbers, CRC-32C and 16-bit floats against published values and against plain definitions.
+ */
 #include "cmocka_all.h"
 
 #include <math.h>
@@ -8,14 +10,17 @@
 #include "base/float16.h"
 #include "base/rng.h"
 
-/* Known answers of philox4x32-10 that come with the Random123 library (kat_vectors); TensorFlow 2.21 gives the same. */
+/*
+ * Known answers of philox4x32-10 that come with the Random123 library (kat_vectors); TensorFlow
+ * 2.21 gives the same.
+ */
 static void philox_known_answers(void **state) {
     (void)state;
     static const uint32_t cases[3][10] = {
         {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
         {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
-        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb, 0x5001e420,
-         0x24126ea1},
+        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
+         0x94fdcceb, 0x5001e420, 0x24126ea1},
     };
     for (int i = 0; i < 3; i++) {
         uint32_t out[4];
@@ -103,7 +108,8 @@ static void crc_known_answers(void **state) {
         bytes[i] = (uint8_t)i;
     assert_int_equal(gft_crc32c(bytes, 32), 0x46dd794eu);
     assert_int_equal(gft_crc32c_mask(0), 0xa282ead8u);
-    assert_int_equal(gft_crc32c_mask(0xe3069283u), (uint32_t)((0xe3069283u >> 15 | 0xe3069283u << 17) + 0xa282ead8u));
+    assert_int_equal(gft_crc32c_mask(0xe3069283u),
+                     (uint32_t)((0xe3069283u >> 15 | 0xe3069283u << 17) + 0xa282ead8u));
 }
 
 static void crc_paths_agree(void **state) {
@@ -117,13 +123,17 @@ static void crc_paths_agree(void **state) {
             uint32_t fast = gft_crc32c(bytes + offset, n);
             assert_int_equal(fast, gft_crc32c_extend_portable(0, bytes + offset, n));
             size_t half = n / 3;
-            uint32_t parts = gft_crc32c_extend(gft_crc32c(bytes + offset, half), bytes + offset + half, n - half);
+            uint32_t parts = gft_crc32c_extend(gft_crc32c(bytes + offset, half),
+                                               bytes + offset + half, n - half);
             assert_int_equal(fast, parts);
         }
     }
 }
 
-/* Every half comes back; midpoints between neighbours go to the even one; what lies beside them goes to the nearer. */
+/*
+ * Every half comes back; midpoints between neighbours go to the even one; what lies beside them
+ * goes to the nearer.
+ */
 static void half_rounds_to_nearest_even(void **state) {
     (void)state;
     for (uint32_t h = 0; h < 0x7c00; h++) {
@@ -169,10 +179,14 @@ static void bfloat_rounds_to_nearest_even(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_known_answers), cmocka_unit_test(draws_are_a_function_of_the_index),
-        cmocka_unit_test(distributions),        cmocka_unit_test(shuffle_keeps_all),
-        cmocka_unit_test(crc_known_answers),    cmocka_unit_test(crc_paths_agree),
-        cmocka_unit_test(half_rounds_to_nearest_even), cmocka_unit_test(bfloat_rounds_to_nearest_even),
+        cmocka_unit_test(philox_known_answers),
+        cmocka_unit_test(draws_are_a_function_of_the_index),
+        cmocka_unit_test(distributions),
+        cmocka_unit_test(shuffle_keeps_all),
+        cmocka_unit_test(crc_known_answers),
+        cmocka_unit_test(crc_paths_agree),
+        cmocka_unit_test(half_rounds_to_nearest_even),
+        cmocka_unit_test(bfloat_rounds_to_nearest_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,7 @@
-/* Thread pool: each task once, worker numbers never shared, nested and concurrent runs, results free of thread count. */
+/*
+ * Thread pool: each task once, worker numbers never shared, nested and concurrent runs, results
+ * free of thread count.
+ */
 #include "cmocka_all.h"
 
 #include <pthread.h>
@@ -184,9 +187,9 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_task_once),     cmocka_unit_test(many_small_runs),
-        cmocka_unit_test(runs_are_ordered),   cmocka_unit_test(nested_runs_inline),
-        cmocka_unit_test(concurrent_runs),    cmocka_unit_test(refusals),
+        cmocka_unit_test(each_task_once),   cmocka_unit_test(many_small_runs),
+        cmocka_unit_test(runs_are_ordered), cmocka_unit_test(nested_runs_inline),
+        cmocka_unit_test(concurrent_runs),  cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

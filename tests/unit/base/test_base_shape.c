@@ -1,4 +1,6 @@
-/* Shapes and descriptors: products, text, matching, broadcasting as NumPy does it, strides, axes. */
+/*
+ * Shapes and descriptors: products, text, matching, broadcasting as NumPy does it, strides, axes.
+ */
 #include "cmocka_all.h"
 
 #include <string.h>
@@ -38,7 +40,8 @@ static void text(void **state) {
     assert_string_equal(gft_desc_text(&d, out), "float32 [?,224,224,3]");
     graft_shape scalar = gft_shape_0();
     assert_string_equal(gft_shape_text(&scalar, out), "[]");
-    const int64_t large[8] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+    const int64_t large[8] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX,
+                              INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
     d = (graft_tensor_desc){GRAFT_BF16, gft_shape_of(8, large), NULL};
     assert_int_equal(strlen(gft_desc_text(&d, out)), strlen("bfloat16 []") + 8 * 19 + 7);
 }
@@ -106,8 +109,8 @@ static void strides_and_axes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products),     cmocka_unit_test(text),
-        cmocka_unit_test(matching),     cmocka_unit_test(broadcasting),
+        cmocka_unit_test(products),         cmocka_unit_test(text),
+        cmocka_unit_test(matching),         cmocka_unit_test(broadcasting),
         cmocka_unit_test(strides_and_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

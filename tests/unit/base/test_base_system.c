@@ -44,7 +44,8 @@ static void an_unknown_level_warns_once(void **state) {
 
 static void levels_mask(void **state) {
     (void)state;
-    const uint32_t all = GFT_CPU_AVX2 | GFT_CPU_AVX512 | GFT_CPU_AVX512VNNI | GFT_CPU_AVX512BF16 | GFT_CPU_AVXVNNI;
+    const uint32_t all =
+        GFT_CPU_AVX2 | GFT_CPU_AVX512 | GFT_CPU_AVX512VNNI | GFT_CPU_AVX512BF16 | GFT_CPU_AVXVNNI;
     int known = 5;
     assert_int_equal(gft_cpu_mask(all, "scalar", &known), 0);
     assert_int_equal(known, 1);
@@ -101,7 +102,8 @@ static void whole_numbers(void **state) {
     int64_t i = 0;
     assert_true(gft_words_i64("-9223372036854775808", &i) && i == INT64_MIN);
     assert_true(gft_words_i64("+12", &i) && i == 12);
-    static const char *const wrong[] = {"", "-", " 1", "1 ", "1.0", "0x10", "9223372036854775808", "1e3", "--1"};
+    static const char *const wrong[] = {
+        "", "-", " 1", "1 ", "1.0", "0x10", "9223372036854775808", "1e3", "--1"};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
         assert_false(gft_words_i64(wrong[k], &i));
     assert_true(i == 12);
@@ -114,7 +116,8 @@ static void real_numbers(void **state) {
     assert_true(gft_words_f64("1.5e-3", &d) && d == 1.5e-3);
     assert_true(gft_words_f64("-.5", &d) && d == -0.5);
     assert_true(gft_words_f64("3.", &d) && d == 3.0);
-    static const char *const wrong[] = {"", ".", "1,5", "nan", "inf", "1e999", "0x1p3", "1.5x", " 1", "1e", "e5", "-"};
+    static const char *const wrong[] = {"",      ".",    "1,5", "nan", "inf", "1e999",
+                                        "0x1p3", "1.5x", " 1",  "1e",  "e5",  "-"};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
         assert_false(gft_words_f64(wrong[k], &d));
     assert_true(d == 3.0);
@@ -130,8 +133,10 @@ static void sizes(void **state) {
     assert_true(gft_words_size("3mb", &n) && n == 3u << 20);
     assert_true(gft_words_size("16777215T", &n) && n == (uint64_t)16777215 << 40);
     assert_true(gft_words_size("7B", &n) && n == 7);
-    static const char *const wrong[] = {"", "K", "-1K", "1X", "1Ki", "1KBB", "1.K", "16777216T", "1 K", "99999999999999999999",
-                                        "9999999.9T"};
+    static const char *const wrong[] = {
+        "",          "K",   "-1K",       "1X",  "1Ki",
+        "1KBB",      "1.K", "16777216T", "1 K", "99999999999999999999",
+        "9999999.9T"};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
         assert_false(gft_words_size(wrong[k], &n));
     assert_true(n == 7);
@@ -139,9 +144,13 @@ static void sizes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_unknown_level_warns_once), cmocka_unit_test(levels_mask),
-        cmocka_unit_test(clocks_go_on),  cmocka_unit_test(nearest_word), cmocka_unit_test(whole_numbers),
-        cmocka_unit_test(real_numbers),  cmocka_unit_test(sizes),
+        cmocka_unit_test(an_unknown_level_warns_once),
+        cmocka_unit_test(levels_mask),
+        cmocka_unit_test(clocks_go_on),
+        cmocka_unit_test(nearest_word),
+        cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(real_numbers),
+        cmocka_unit_test(sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
