@@ -1,7 +1,7 @@
 /*
- * The list of element-wise, reduction and normalisation kernels; format in kernels/kernel_table.h, contracts in
- * kernels/elementwise.h. Every kernel is a loop of kernels/tmpl, so each CPU level has all of them: the list is written
- * once and expanded per level.
+ * The list of element-wise, reduction and normalisation kernels; format in kernels/kernel_table.h,
+ * contracts in kernels/elementwise.h. Every kernel is a loop of kernels/tmpl, so each CPU level has
+ * all of them: the list is written once and expanded per level.
  */
 #ifndef GFT_KERNELS_LIST_ELEMENTWISE_H
 #define GFT_KERNELS_LIST_ELEMENTWISE_H
@@ -53,10 +53,13 @@
     L(softmax_f32, gft_softmax_f32_kernel, GFT_TOL_SUM, X, cpu, flags)                             \
     L(log_softmax_f32, gft_softmax_f32_kernel, GFT_TOL_SUM, X, cpu, flags)
 
-#define GFT_KERNELS_ELEMENTWISE_PLAIN_(kernel, type, tolerance, X, cpu, flags) X(kernel, type, tolerance)
-#define GFT_KERNELS_ELEMENTWISE_CPU_(kernel, type, tolerance, X, cpu, flags) X(kernel, type, cpu, flags)
+#define GFT_KERNELS_ELEMENTWISE_PLAIN_(kernel, type, tolerance, X, cpu, flags)                     \
+    X(kernel, type, tolerance)
+#define GFT_KERNELS_ELEMENTWISE_CPU_(kernel, type, tolerance, X, cpu, flags)                       \
+    X(kernel, type, cpu, flags)
 
-#define GFT_KERNELS_ELEMENTWISE(X) GFT_KERNELS_ELEMENTWISE_EACH_(GFT_KERNELS_ELEMENTWISE_PLAIN_, X, , 0)
+#define GFT_KERNELS_ELEMENTWISE(X)                                                                 \
+    GFT_KERNELS_ELEMENTWISE_EACH_(GFT_KERNELS_ELEMENTWISE_PLAIN_, X, , 0)
 #define GFT_KERNELS_ELEMENTWISE_X86(X)                                                             \
     GFT_KERNELS_ELEMENTWISE_EACH_(GFT_KERNELS_ELEMENTWISE_CPU_, X, avx2, GFT_CPU_AVX2)             \
     GFT_KERNELS_ELEMENTWISE_EACH_(GFT_KERNELS_ELEMENTWISE_CPU_, X, avx512, GFT_CPU_AVX512)

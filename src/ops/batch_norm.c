@@ -1,6 +1,7 @@
 /*
- * batch_norm with given statistics: y = (x - mean) * gamma / sqrt(variance + epsilon) + beta, x (...,C). The per-channel
- * factor is computed by a first phase, since parameters may change between runs of one plan.
+ * batch_norm with given statistics: y = (x - mean) * gamma / sqrt(variance + epsilon) + beta, x
+ * (...,C). The per-channel factor is computed by a first phase, since parameters may change between
+ * runs of one plan.
  */
 #include <math.h>
 
@@ -25,7 +26,7 @@ static void cost(const gft_infer *in, gft_cost *out) {
 static graft_status prepare(gft_prepare *p, graft_error *err) {
     gft_rows r = gft_desc_rows(&p->inputs[0]);
     if (!gft_size_mul((size_t)r.cols, sizeof(float), &p->scratch_bytes))
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: too many channels", p->node);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "too many channels");
     p->phases = 2;
     p->tasks[1] = gft_grid_count(r.rows, gft_grid_rows(r.cols));
     return GRAFT_OK;
@@ -62,15 +63,17 @@ const gft_op gft_op_batch_norm = {.name = "batch_norm",
                                   .prepare = prepare,
                                   .run = run};
 
-/* The statistics are constants here: dx = dy * gamma / sqrt(variance + epsilon); none flows into them. */
+/* The statistics are constants here: dx = dy * gamma / sqrt(variance + epsilon); none flows into
+ * them. */
 graft_status gft_grad_batch_norm(gft_grad *grad, graft_error *err) {
     gft_batch_norm_attrs attrs = *(const gft_batch_norm_attrs *)gft_grad_attrs(grad);
     attrs.train = false;
     if (grad->wanted[3] || grad->wanted[4])
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: no gradient for the running statistics of a batch_norm",
-                        gft_graph_node(grad->graph, grad->node)->name);
-    const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0), gft_grad_input(grad, 1),
-                                   gft_grad_input(grad, 3), gft_grad_input(grad, 4)};
+        return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                        "no gradient for the running statistics of a batch_norm");
+    const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0),
+                                   gft_grad_input(grad, 1), gft_grad_input(grad, 3),
+                                   gft_grad_input(grad, 4)};
     gft_value_id outputs[3];
     GFT_TRY(gft_grad_node(grad, &gft_op_batch_norm_train_grad, &attrs, inputs, 5, outputs, err));
     for (int32_t i = 0; i < 3; i++)

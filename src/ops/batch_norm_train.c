@@ -1,8 +1,9 @@
 /*
  * batch_norm_train: x (...,C), gamma, beta -> y, mean, biased variance over all rows.
  *
- * Phase 0: mean and sum of squared deviations per block of rows (two passes over a block that is in the cache). Phase 1:
- * blocks joined in index order by Chan, Golub and LeVeque's update, in double, by ranges of channels. Phase 2: y.
+ * Phase 0: mean and sum of squared deviations per block of rows (two passes over a block that is in
+ * the cache). Phase 1: blocks joined in index order by Chan, Golub and LeVeque's update, in double,
+ * by ranges of channels. Phase 2: y.
  */
 #include <math.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     size_t floats; /* per block: means, deviations; then one row of scales */
     if (!gft_size_mul((size_t)(2 * blocks + 1), (size_t)r.cols, &floats) ||
         !gft_size_mul(floats, sizeof(float), &p->scratch_bytes))
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: partial sums are too large", p->node);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "partial sums are too large");
     p->phases = 3;
     p->tasks[0] = blocks;
     p->tasks[1] = gft_grid_count(r.cols, CHANNEL_BLOCK);
@@ -53,7 +54,8 @@ static void block_moments(const float *x, int64_t rows, int64_t cols, float *mea
     k->spread_rows_f32(x, mean, rows, cols, spread);
 }
 
-static void join_moments(const float *moments, gft_rows x, int64_t c, float *mean, float *variance) {
+static void join_moments(const float *moments, gft_rows x, int64_t c, float *mean,
+                         float *variance) {
     const int64_t per_block = gft_grid_rows(x.cols);
     double m = 0.0;
     double s = 0.0;
@@ -108,17 +110,19 @@ const gft_op gft_op_batch_norm_train = {.name = "batch_norm_train",
                                         .prepare = prepare,
                                         .run = run};
 
-/* The statistics are for the running averages only: gradients through them as outputs are refused. */
+/* The statistics are for the running averages only: gradients through them as outputs are refused.
+ */
 graft_status gft_grad_batch_norm_train(gft_grad *grad, graft_error *err) {
     gft_batch_norm_attrs attrs = *(const gft_batch_norm_attrs *)gft_grad_attrs(grad);
     attrs.train = true;
     if (grad->output_grads[1] >= 0 || grad->output_grads[2] >= 0)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: no gradient through the batch statistics as outputs",
-                        gft_graph_node(grad->graph, grad->node)->name);
+        return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                        "no gradient through the batch statistics as outputs");
     if (grad->output_grads[0] < 0)
         return GRAFT_OK;
-    const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0), gft_grad_input(grad, 1),
-                                   gft_grad_output(grad, 1), gft_grad_output(grad, 2)};
+    const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0),
+                                   gft_grad_input(grad, 1), gft_grad_output(grad, 1),
+                                   gft_grad_output(grad, 2)};
     gft_value_id outputs[3];
     GFT_TRY(gft_grad_node(grad, &gft_op_batch_norm_train_grad, &attrs, inputs, 5, outputs, err));
     for (int32_t i = 0; i < 3; i++)

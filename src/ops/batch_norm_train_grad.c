@@ -1,10 +1,12 @@
 /*
- * batch_norm_train_grad: dy, x, gamma, mean, variance -> dx, dgamma, dbeta. With attrs.train the statistics are those of
- * x's own batch and depend on it; without, they are constants (batch_norm with running statistics).
+ * batch_norm_train_grad: dy, x, gamma, mean, variance -> dx, dgamma, dbeta. With attrs.train the
+ * statistics are those of x's own batch and depend on it; without, they are constants (batch_norm
+ * with running statistics).
  *
- * With s = 1 / sqrt(variance + epsilon), m rows and x^ = (x - mean) s:  dbeta = sum dy,  dgamma = sum dy x^,
- * dx = gamma s (dy - dbeta / m - x^ dgamma / m), the last two terms only with attrs.train.
- * Phase 0: sums per block of rows. Phase 1: joined in index order, factors per channel. Phase 2: dx.
+ * With s = 1 / sqrt(variance + epsilon), m rows and x^ = (x - mean) s:  dbeta = sum dy,  dgamma =
+ * sum dy x^, dx = gamma s (dy - dbeta / m - x^ dgamma / m), the last two terms only with
+ * attrs.train. Phase 0: sums per block of rows. Phase 1: joined in index order, factors per
+ * channel. Phase 2: dx.
  */
 #include <math.h>
 #include <string.h>
@@ -36,7 +38,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     size_t floats; /* per block two rows of sums; then three rows of factors */
     if (!gft_size_mul((size_t)(2 * blocks + 3), (size_t)r.cols, &floats) ||
         !gft_size_mul(floats, sizeof(float), &p->scratch_bytes))
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: partial sums are too large", p->node);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "partial sums are too large");
     p->phases = 3;
     p->tasks[0] = blocks;
     p->tasks[1] = gft_grid_count(r.cols, CHANNEL_BLOCK);
@@ -44,7 +46,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     return GRAFT_OK;
 }
 
-static void join(const gft_exec *exec, gft_rows x, int64_t blocks, const float *sums, float *factors) {
+static void join(const gft_exec *exec, gft_rows x, int64_t blocks, const float *sums,
+                 float *factors) {
     const gft_batch_norm_attrs *attrs = exec->attrs;
     const float *gamma = exec->inputs[2];
     const float *variance = exec->inputs[4];

@@ -1,5 +1,6 @@
 /*
- * bias_add: x (...,C) + bias (C). The binary add with the stricter shape rule that readers and rewrites rely on.
+ * bias_add: x (...,C) + bias (C). The binary add with the stricter shape rule that readers and
+ * rewrites rely on.
  */
 #include "kernels/kernel_table.h"
 #include "ops/binary.h"
@@ -34,6 +35,6 @@ graft_status gft_grad_bias_add(gft_grad *grad, graft_error *err) {
         grad->input_grads[0] = grad->output_grads[0];
     if (!grad->wanted[1])
         return GRAFT_OK;
-    return gft_grad_reduce_like(grad, grad->output_grads[0], gft_grad_input(grad, 1), &grad->input_grads[1],
-                                err);
+    return gft_grad_reduce_like(grad, grad->output_grads[0], gft_grad_input(grad, 1),
+                                &grad->input_grads[1], err);
 }

@@ -1,6 +1,7 @@
 /*
- * add, sub, mul, div, maximum, minimum with broadcasting. Dimensions that both inputs walk alike are merged, so that equal
- * shapes are one run, a per-channel operand is (rows, C), and squeeze-excite's (N,1,1,C) x (N,H,W,C) is (N, HW, C).
+ * add, sub, mul, div, maximum, minimum with broadcasting. Dimensions that both inputs walk alike
+ * are merged, so that equal shapes are one run, a per-channel operand is (rows, C), and
+ * squeeze-excite's (N,1,1,C) x (N,H,W,C) is (N, HW, C).
  */
 #include "ops/binary.h"
 
@@ -11,8 +12,8 @@
 #include "ops/infer_check.h"
 #include "ops/ops.h"
 
-typedef void (*integer_fn)(gft_binary_kind kind, const void *a, int64_t a_step, const void *b, int64_t b_step,
-                           void *y, int64_t n);
+typedef void (*integer_fn)(gft_binary_kind kind, const void *a, int64_t a_step, const void *b,
+                           int64_t b_step, void *y, int64_t n);
 
 typedef struct binary_state {
     gft_binary_kind kind;
@@ -30,14 +31,15 @@ graft_status gft_binary_infer(const gft_infer *in, graft_error *err) {
     const graft_tensor_desc *a = &in->inputs[0];
     const graft_tensor_desc *b = &in->inputs[1];
     if (a->dtype != GRAFT_F32 && a->dtype != GRAFT_S32 && a->dtype != GRAFT_S64)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: input 0 is %s, expected float32, int32 or int64",
-                        in->node, graft_dtype_name(a->dtype));
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "input 0 is %s, expected float32, int32 or int64",
+                        graft_dtype_name(a->dtype));
     GFT_TRY(gft_check_dtype(in, 1, a->dtype, err));
     graft_shape shape;
     if (!gft_shape_broadcast(&a->shape, &b->shape, &shape)) {
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: shapes %s and %s do not broadcast", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "shapes %s and %s do not broadcast",
                         gft_shape_text(&a->shape, text_a), gft_shape_text(&b->shape, text_b));
     }
     in->outputs[0] = (graft_tensor_desc){a->dtype, shape, NULL};
@@ -92,7 +94,8 @@ static void operand_strides(const graft_shape *operand, const graft_shape *resul
     }
 }
 
-static void merge_dims(binary_state *s, const graft_shape *a, const graft_shape *b, const graft_shape *y) {
+static void merge_dims(binary_state *s, const graft_shape *a, const graft_shape *b,
+                       const graft_shape *y) {
     int64_t sa[GRAFT_MAX_RANK];
     int64_t sb[GRAFT_MAX_RANK];
     operand_strides(a, y, sa);
@@ -117,8 +120,8 @@ static void merge_dims(binary_state *s, const graft_shape *a, const graft_shape 
     }
 }
 
-graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_kind kind, gft_binary_f32_kernel *fn,
-                                graft_error *err) {
+graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_kind kind,
+                                gft_binary_f32_kernel *fn, graft_error *err) {
     binary_state *s;
     GFT_TRY(gft_grid_state(prepare, sizeof *s, &s, err));
     const graft_tensor_desc *y = &prepare->outputs[0];

@@ -1,6 +1,6 @@
 /*
- * What element-wise ops of two inputs share: NumPy broadcasting up to rank 8, float32 by kernels, int32 and int64 (shape
- * arithmetic) by plain loops.
+ * What element-wise ops of two inputs share: NumPy broadcasting up to rank 8, float32 by kernels,
+ * int32 and int64 (shape arithmetic) by plain loops.
  */
 #ifndef GFT_OPS_BINARY_H
 #define GFT_OPS_BINARY_H
@@ -18,8 +18,8 @@ typedef enum gft_binary_kind {
 } gft_binary_kind;
 
 graft_status gft_binary_infer(const gft_infer *in, graft_error *err);
-graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_kind kind, gft_binary_f32_kernel *fn,
-                                graft_error *err);
+graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_kind kind,
+                                gft_binary_f32_kernel *fn, graft_error *err);
 void gft_binary_run(const gft_exec *exec);
 
 #endif

@@ -1,11 +1,13 @@
 /*
- * Gradients of add, sub, mul, div, maximum, minimum: the gradient over the broadcast shape, summed down to each operand's.
+ * Gradients of add, sub, mul, div, maximum, minimum: the gradient over the broadcast shape, summed
+ * down to each operand's.
  */
 #include "ops/grad_build.h"
 #include "ops/gradients.h"
 #include "ops/ops.h"
 
-/* Stores `value` as the gradient of input i, summed over the dimensions along which that input was repeated. */
+/* Stores `value` as the gradient of input i, summed over the dimensions along which that input was
+ * repeated. */
 static graft_status finish(gft_grad *grad, int32_t i, gft_value_id value, graft_error *err) {
     return gft_grad_reduce_like(grad, value, gft_grad_input(grad, i), &grad->input_grads[i], err);
 }
@@ -24,7 +26,8 @@ graft_status gft_grad_sub(gft_grad *grad, graft_error *err) {
         GFT_TRY(finish(grad, 0, grad->output_grads[0], err));
     if (!grad->wanted[1])
         return GRAFT_OK;
-    GFT_TRY(gft_grad_reduce_like(grad, grad->output_grads[0], gft_grad_input(grad, 1), &summed, err));
+    GFT_TRY(
+        gft_grad_reduce_like(grad, grad->output_grads[0], gft_grad_input(grad, 1), &summed, err));
     return gft_grad_apply1(grad, &gft_op_neg, summed, &grad->input_grads[1], err);
 }
 
@@ -33,8 +36,8 @@ graft_status gft_grad_mul(gft_grad *grad, graft_error *err) {
         gft_value_id product;
         if (!grad->wanted[i])
             continue;
-        GFT_TRY(gft_grad_apply2(grad, &gft_op_mul, grad->output_grads[0], gft_grad_input(grad, 1 - i),
-                                &product, err));
+        GFT_TRY(gft_grad_apply2(grad, &gft_op_mul, grad->output_grads[0],
+                                gft_grad_input(grad, 1 - i), &product, err));
         GFT_TRY(finish(grad, i, product, err));
     }
     return GRAFT_OK;
@@ -45,8 +48,8 @@ graft_status gft_grad_div(gft_grad *grad, graft_error *err) {
     gft_value_id quotient;
     gft_value_id product;
     gft_value_id negative;
-    GFT_TRY(gft_grad_apply2(grad, &gft_op_div, grad->output_grads[0], gft_grad_input(grad, 1), &quotient,
-                            err));
+    GFT_TRY(gft_grad_apply2(grad, &gft_op_div, grad->output_grads[0], gft_grad_input(grad, 1),
+                            &quotient, err));
     if (grad->wanted[0])
         GFT_TRY(finish(grad, 0, quotient, err));
     if (!grad->wanted[1])
@@ -57,10 +60,11 @@ graft_status gft_grad_div(gft_grad *grad, graft_error *err) {
 }
 
 /*
- * The gradient goes to the input that was chosen, to the first on a tie (TensorFlow's rule). relu_grad(dy, loser - winner)
- * passes dy exactly where the second input was chosen.
+ * The gradient goes to the input that was chosen, to the first on a tie (TensorFlow's rule).
+ * relu_grad(dy, loser - winner) passes dy exactly where the second input was chosen.
  */
-static graft_status chosen(gft_grad *grad, gft_value_id minuend, gft_value_id subtrahend, graft_error *err) {
+static graft_status chosen(gft_grad *grad, gft_value_id minuend, gft_value_id subtrahend,
+                           graft_error *err) {
     const gft_value_id dy = grad->output_grads[0];
     gft_value_id margin;
     gft_value_id second;

@@ -1,9 +1,10 @@
 /*
- * broadcast_to repeats x along dimensions of 1 (NumPy's rule) up to a target shape; with attrs.mean each copy is divided by
- * the number of copies. reduce_to is the reverse: sums over the dimensions along which the target would be repeated.
+ * broadcast_to repeats x along dimensions of 1 (NumPy's rule) up to a target shape; with attrs.mean
+ * each copy is divided by the number of copies. reduce_to is the reverse: sums over the dimensions
+ * along which the target would be repeated.
  *
- * The target is attrs.shape, where -1 keeps x's dimension in that place (counted from the right), or the shape of the
- * optional second input, whose values are not read.
+ * The target is attrs.shape, where -1 keeps x's dimension in that place (counted from the right),
+ * or the shape of the optional second input, whose values are not read.
  */
 #include "kernels/kernel_table.h"
 #include "ops/grad_build.h"
@@ -19,7 +20,8 @@ static graft_status target_shape(const gft_infer *in, bool up, graft_shape *out,
     const gft_shape_attrs *attrs = in->attrs;
     const graft_shape *x = &in->inputs[0].shape;
     graft_shape t = in->input_count > 1 ? in->inputs[1].shape : attrs->shape;
-    bool fits = t.rank >= 0 && t.rank <= GRAFT_MAX_RANK && (up ? t.rank >= x->rank : t.rank <= x->rank);
+    bool fits =
+        t.rank >= 0 && t.rank <= GRAFT_MAX_RANK && (up ? t.rank >= x->rank : t.rank <= x->rank);
     const int32_t shift = t.rank - x->rank;
     for (int32_t i = 0; fits && i < t.rank; i++) {
         int64_t dim = i - shift >= 0 ? x->dims[i - shift] : 1;
@@ -32,8 +34,9 @@ static graft_status target_shape(const gft_infer *in, bool up, graft_shape *out,
     if (!fits) {
         char from[GFT_DESC_TEXT_BYTES];
         char to[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: shape %s cannot be %s to %s", in->node,
-                        gft_shape_text(x, from), up ? "broadcast" : "reduced", gft_shape_text(&t, to));
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "shape %s cannot be %s to %s",
+                        gft_shape_text(x, from), up ? "broadcast" : "reduced",
+                        gft_shape_text(&t, to));
     }
     *out = t;
     return GRAFT_OK;
@@ -80,7 +83,8 @@ static graft_status broadcast_prepare(gft_prepare *p, graft_error *err) {
     return GRAFT_OK;
 }
 
-/* With a factor, the rows a task has just written (they are dense in y) are multiplied while still in the cache. */
+/* With a factor, the rows a task has just written (they are dense in y) are multiplied while still
+ * in the cache. */
 static void broadcast_run(const gft_exec *exec) {
     const broadcast_state *s = exec->state;
     gft_nd_copy_run(&s->copy, exec->inputs[0], exec->outputs[0], exec->task);
@@ -147,8 +151,7 @@ graft_status gft_grad_broadcast_to(gft_grad *grad, graft_error *err) {
         const int64_t from = k >= 0 ? small.dims[k] : 1;
         if (from != large.dims[i] && (from != 1 || large.dims[i] < 0))
             return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                            "%s: gradient of a mean over a dimension that is not known yet",
-                            gft_graph_node(grad->graph, grad->node)->name);
+                            "gradient of a mean over a dimension that is not known yet");
         copies *= from == large.dims[i] ? 1.0 : (double)large.dims[i];
     }
     return gft_grad_scale(grad, summed, (float)(1.0 / copies), &grad->input_grads[0], err);
@@ -158,6 +161,6 @@ graft_status gft_grad_broadcast_to(gft_grad *grad, graft_error *err) {
 graft_status gft_grad_reduce_to(gft_grad *grad, graft_error *err) {
     const gft_shape_attrs attrs = {.shape = gft_grad_shape(grad, gft_grad_input(grad, 0))};
     const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0)};
-    return gft_grad_node(grad, &gft_op_broadcast_to, &attrs, inputs, gft_shape_known(&attrs.shape) ? 1 : 2,
-                         &grad->input_grads[0], err);
+    return gft_grad_node(grad, &gft_op_broadcast_to, &attrs, inputs,
+                         gft_shape_known(&attrs.shape) ? 1 : 2, &grad->input_grads[0], err);
 }

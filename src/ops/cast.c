@@ -1,9 +1,10 @@
 /*
- * cast between float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8 and bool, a chunk at a time through
- * double (from a float type) or int64 (from the others).
+ * cast between float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8 and bool, a
+ * chunk at a time through double (from a float type) or int64 (from the others).
  *
- * Integers narrow by wrapping, as NumPy and TensorFlow do; floats to integers drop the fraction, with values out of range
- * taken to the nearest end and NaN to 0 (TensorFlow leaves those to the CPU). Anything but 0 is true.
+ * Integers narrow by wrapping, as NumPy and TensorFlow do; floats to integers drop the fraction,
+ * with values out of range taken to the nearest end and NaN to 0 (TensorFlow leaves those to the
+ * CPU). Anything but 0 is true.
  */
 #include <math.h>
 #include <string.h>
@@ -17,7 +18,9 @@
 
 #define CHUNK 256
 
-static bool castable(graft_dtype dtype) { return graft_dtype_bytes(dtype) > 0; }
+static bool castable(graft_dtype dtype) {
+    return graft_dtype_bytes(dtype) > 0;
+}
 
 static bool is_float(graft_dtype dtype) {
     return dtype == GRAFT_F32 || dtype == GRAFT_F64 || dtype == GRAFT_F16 || dtype == GRAFT_BF16;
@@ -26,7 +29,7 @@ static bool is_float(graft_dtype dtype) {
 static graft_status infer(const gft_infer *in, graft_error *err) {
     const gft_cast_attrs *attrs = in->attrs;
     if (!castable(in->inputs[0].dtype) || !castable(attrs->dtype))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: cannot cast %s to %s", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "cannot cast %s to %s",
                         graft_dtype_name(in->inputs[0].dtype), graft_dtype_name(attrs->dtype));
     in->outputs[0] = (graft_tensor_desc){attrs->dtype, in->inputs[0].shape, NULL};
     return GRAFT_OK;
@@ -168,12 +171,14 @@ static void store_f64(const double *v, graft_dtype dtype, int64_t at, int64_t n,
 static void run(const gft_exec *exec) {
     const graft_dtype from = exec->inputs_desc[0].dtype;
     const graft_dtype to = exec->outputs_desc[0].dtype;
-    const gft_range r = gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
+    const gft_range r =
+        gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
     const size_t bytes = graft_dtype_bytes(to);
     if (from == to) {
         if (r.end > r.begin)
             memmove((char *)exec->outputs[0] + (size_t)r.begin * bytes,
-                    (const char *)exec->inputs[0] + (size_t)r.begin * bytes, (size_t)(r.end - r.begin) * bytes);
+                    (const char *)exec->inputs[0] + (size_t)r.begin * bytes,
+                    (size_t)(r.end - r.begin) * bytes);
         return;
     }
     for (int64_t at = r.begin; at < r.end; at += CHUNK) {
@@ -207,5 +212,6 @@ graft_status gft_grad_cast(gft_grad *grad, graft_error *err) {
     const graft_dtype to = ((const gft_cast_attrs *)gft_grad_attrs(grad))->dtype;
     if (!is_float(back.dtype) || !is_float(to))
         return GRAFT_OK;
-    return gft_grad_node(grad, &gft_op_cast, &back, &grad->output_grads[0], 1, &grad->input_grads[0], err);
+    return gft_grad_node(grad, &gft_op_cast, &back, &grad->output_grads[0], 1,
+                         &grad->input_grads[0], err);
 }

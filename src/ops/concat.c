@@ -1,6 +1,6 @@
 /*
- * concat of any number of tensors along one axis, any element type. Seen as (outer, axis * inner) each: an output row is the
- * inputs' rows behind one another.
+ * concat of any number of tensors along one axis, any element type. Seen as (outer, axis * inner)
+ * each: an output row is the inputs' rows behind one another.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@ static graft_status disagree(const gft_infer *in, int32_t i, graft_error *err) {
     char text_a[GFT_DESC_TEXT_BYTES];
     char text_b[GFT_DESC_TEXT_BYTES];
     return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                    "%s: inputs 0 and %d are %s and %s, expected to agree except along axis %d", in->node, i,
+                    "inputs 0 and %d are %s and %s, expected to agree except along axis %d", i,
                     gft_desc_text(&in->inputs[0], text_a), gft_desc_text(&in->inputs[i], text_b),
                     attrs->axis);
 }
@@ -27,7 +27,7 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_infer_like(in, err));
     GFT_TRY(gft_check_min_rank(in, 0, 1, err));
     if (!gft_axis_normalise(attrs->axis, shape.rank, &axis))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: axis %d is out of range for %d dimensions", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "axis %d is out of range for %d dimensions",
                         attrs->axis, shape.rank);
     for (int32_t i = 1; i < in->input_count; i++) {
         const graft_shape *other = &in->inputs[i].shape;
@@ -117,8 +117,7 @@ graft_status gft_grad_concat(gft_grad *grad, graft_error *err) {
         (void)gft_axis_normalise(attrs->axis, x.rank, &axis);
         if (at < 0 || (x.dims[axis] < 0 && i + 1 < count))
             return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                            "%s: gradient along an axis whose size is not known yet",
-                            gft_graph_node(grad->graph, grad->node)->name);
+                            "gradient along an axis whose size is not known yet");
         gft_slice_attrs slice = {{0}, {0}};
         for (int32_t d = 0; d < x.rank; d++)
             slice.size[d] = d == axis ? x.dims[d] : -1;

@@ -1,9 +1,9 @@
 /*
- * dropout: y = x / (1 - rate) where a draw says keep, else 0 (Keras). dropout_grad does the same to dy with the same draws.
- * Plans for inference do not contain it (rewrite_drop_identity).
+ * dropout: y = x / (1 - rate) where a draw says keep, else 0 (Keras). dropout_grad does the same to
+ * dy with the same draws. Plans for inference do not contain it (rewrite_drop_identity).
  *
- * A draw depends on (run seed, run step, attrs.key, element) alone: the first three are hashed by one Philox block into the
- * key of the generator that the element indexes.
+ * A draw depends on (run seed, run step, attrs.key, element) alone: the first three are hashed by
+ * one Philox block into the key of the generator that the element indexes.
  */
 #include "base/rng.h"
 #include "ops/grad_build.h"
@@ -17,7 +17,7 @@
 static graft_status infer(const gft_infer *in, graft_error *err) {
     const gft_dropout_attrs *attrs = in->attrs;
     if (!(attrs->rate >= 0.0f && attrs->rate < 1.0f))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: rate is %g, expected 0 <= rate < 1", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "rate is %g, expected 0 <= rate < 1",
                         (double)attrs->rate);
     return gft_infer_like_f32(in, err);
 }
@@ -40,7 +40,8 @@ static void run(const gft_exec *exec) {
     const uint32_t key[2] = {(uint32_t)rng.seed, (uint32_t)(rng.seed >> 32)};
     const uint32_t drop_below = (uint32_t)(attrs->rate * 0x1p24f); /* of 24-bit draws */
     const float scale = 1.0f / (1.0f - attrs->rate);
-    gft_range r = gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
+    gft_range r =
+        gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
     for (int64_t i = r.begin; i < r.end; i += DRAWS) {
         const uint64_t block = (uint64_t)i / DRAWS;
         const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)rng.stream,
@@ -68,6 +69,6 @@ DROPOUT_OP(dropout, GFT_KIND_DROPOUT)
 DROPOUT_OP(dropout_grad, GFT_KIND_OTHER)
 
 graft_status gft_grad_dropout(gft_grad *grad, graft_error *err) {
-    return gft_grad_node(grad, &gft_op_dropout_grad, gft_grad_attrs(grad), &grad->output_grads[0], 1,
-                         &grad->input_grads[0], err);
+    return gft_grad_node(grad, &gft_op_dropout_grad, gft_grad_attrs(grad), &grad->output_grads[0],
+                         1, &grad->input_grads[0], err);
 }

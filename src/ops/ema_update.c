@@ -1,5 +1,6 @@
 /*
- * ema_update: running = running * momentum + value * (1 - momentum), written into its first input (a parameter). No outputs.
+ * ema_update: running = running * momentum + value * (1 - momentum), written into its first input
+ * (a parameter). No outputs.
  */
 #include "ops/grid.h"
 #include "ops/infer_check.h"
@@ -20,7 +21,8 @@ static void run(const gft_exec *exec) {
     const gft_ema_attrs *attrs = exec->attrs;
     float *running = (float *)(uintptr_t)exec->inputs[0]; /* the one op that writes an input */
     const float *value = exec->inputs[1];
-    gft_range r = gft_grid_range(gft_desc_elems(&exec->inputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
+    gft_range r =
+        gft_grid_range(gft_desc_elems(&exec->inputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
     for (int64_t i = r.begin; i < r.end; i++)
         running[i] = running[i] * attrs->momentum + value[i] * (1.0f - attrs->momentum);
 }

@@ -1,5 +1,6 @@
 /*
- * fill_like: ones in the shape of its input, whose values are not read. The seed of a loss's gradient.
+ * fill_like: ones in the shape of its input, whose values are not read. The seed of a loss's
+ * gradient.
  */
 #include "ops/grid.h"
 #include "ops/infer_check.h"
@@ -7,7 +8,8 @@
 
 static void run(const gft_exec *exec) {
     float *y = exec->outputs[0];
-    gft_range r = gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
+    gft_range r =
+        gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
     for (int64_t i = r.begin; i < r.end; i++)
         y[i] = 1.0f;
 }

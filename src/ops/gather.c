@@ -1,10 +1,11 @@
 /*
- * gather: x, indices (int32 or int64) -> x's slices along one axis; the axis is replaced by the shape of indices. Any element
- * type. Indices count from 0; constants are checked when the graph is built, and an index outside the axis at run time gives
- * zeros (what TensorFlow's GPU op does), since a run cannot fail.
+ * gather: x, indices (int32 or int64) -> x's slices along one axis; the axis is replaced by the
+ * shape of indices. Any element type. Indices count from 0; constants are checked when the graph is
+ * built, and an index outside the axis at run time gives zeros (what TensorFlow's GPU op does),
+ * since a run cannot fail.
  *
- * gather_grad: x (for its shape), indices, dy -> dx: zeros with dy's slices added, in the order of indices. A task owns a
- * stretch of dx that it alone adds to.
+ * gather_grad: x (for its shape), indices, dy -> dx: zeros with dy's slices added, in the order of
+ * indices. A task owns a stretch of dx that it alone adds to.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static graft_status check_constants(const gft_infer *in, int64_t axis_size, graf
         const int64_t index = index_at(indices, in->inputs[1].dtype, i);
         if (index < 0 || index >= axis_size)
             return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                            "%s: index %" PRId64 " is outside the axis of size %" PRId64, in->node, index,
+                            "index %" PRId64 " is outside the axis of size %" PRId64, index,
                             axis_size);
     }
     return GRAFT_OK;
@@ -48,12 +49,13 @@ static graft_status gathered(const gft_infer *in, graft_shape *out, graft_error 
     const graft_shape *indices = &in->inputs[1].shape;
     int32_t axis;
     if (in->inputs[1].dtype != GRAFT_S32 && in->inputs[1].dtype != GRAFT_S64)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: indices are %s, expected int32 or int64", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "indices are %s, expected int32 or int64",
                         graft_dtype_name(in->inputs[1].dtype));
     GFT_TRY(gft_check_min_rank(in, 0, 1, err));
-    if (!gft_axis_normalise(attrs->axis, x->rank, &axis) || x->rank - 1 + indices->rank > GRAFT_MAX_RANK)
+    if (!gft_axis_normalise(attrs->axis, x->rank, &axis) ||
+        x->rank - 1 + indices->rank > GRAFT_MAX_RANK)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: cannot gather along axis %d of %d dimensions with indices of %d", in->node,
+                        "cannot gather along axis %d of %d dimensions with indices of %d",
                         attrs->axis, x->rank, indices->rank);
     GFT_TRY(check_constants(in, x->dims[axis], err));
     *out = (graft_shape){0, {0}};
@@ -134,7 +136,7 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
     if (!gft_shape_matches(&in->inputs[2].shape, &y)) {
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: gradient has shape %s, expected %s", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
                         gft_shape_text(&in->inputs[2].shape, text_a), gft_shape_text(&y, text_b));
     }
     in->outputs[0] = gft_desc_f32(in->inputs[0].shape);
@@ -178,9 +180,10 @@ const gft_op gft_op_gather_grad = {.name = "gather_grad",
                                    .run = grad_run};
 
 graft_status gft_grad_gather(gft_grad *grad, graft_error *err) {
-    const gft_value_id inputs[] = {gft_grad_input(grad, 0), gft_grad_input(grad, 1), grad->output_grads[0]};
+    const gft_value_id inputs[] = {gft_grad_input(grad, 0), gft_grad_input(grad, 1),
+                                   grad->output_grads[0]};
     if (!grad->wanted[0])
         return GRAFT_OK;
-    return gft_grad_node(grad, &gft_op_gather_grad, gft_grad_attrs(grad), inputs, 3, &grad->input_grads[0],
-                         err);
+    return gft_grad_node(grad, &gft_op_gather_grad, gft_grad_attrs(grad), inputs, 3,
+                         &grad->input_grads[0], err);
 }

@@ -25,8 +25,9 @@ graft_shape gft_grad_shape(const gft_grad *grad, gft_value_id value) {
     return gft_graph_value(grad->graph, value)->desc.shape;
 }
 
-graft_status gft_grad_node(gft_grad *grad, const gft_op *op, const void *attrs, const gft_value_id *inputs,
-                          int32_t count, gft_value_id *outputs, graft_error *err) {
+graft_status gft_grad_node(gft_grad *grad, const gft_op *op, const void *attrs,
+                           const gft_value_id *inputs, int32_t count, gft_value_id *outputs,
+                           graft_error *err) {
     char name[256];
     snprintf(name, sizeof name, "%s/%s", gft_graph_node(grad->graph, grad->node)->name, op->name);
     return gft_graph_add(grad->graph, op, name, attrs, inputs, count, outputs, err);
@@ -56,8 +57,8 @@ graft_status gft_grad_scale(gft_grad *grad, gft_value_id a, float factor, gft_va
     return gft_grad_apply2(grad, &gft_op_mul, a, constant, out, err);
 }
 
-graft_status gft_grad_reduce_like(gft_grad *grad, gft_value_id a, gft_value_id like, gft_value_id *out,
-                                  graft_error *err) {
+graft_status gft_grad_reduce_like(gft_grad *grad, gft_value_id a, gft_value_id like,
+                                  gft_value_id *out, graft_error *err) {
     const graft_shape from = gft_grad_shape(grad, a);
     const gft_shape_attrs attrs = {.shape = gft_grad_shape(grad, like)};
     if (gft_shape_equal(&from, &attrs.shape)) {
@@ -69,8 +70,8 @@ graft_status gft_grad_reduce_like(gft_grad *grad, gft_value_id a, gft_value_id l
     return gft_grad_node(grad, &gft_op_reduce_to, &attrs, inputs, count, out, err);
 }
 
-graft_status gft_grad_reshape_like(gft_grad *grad, gft_value_id a, gft_value_id like, gft_value_id *out,
-                                   graft_error *err) {
+graft_status gft_grad_reshape_like(gft_grad *grad, gft_value_id a, gft_value_id like,
+                                   gft_value_id *out, graft_error *err) {
     const graft_shape from = gft_grad_shape(grad, a);
     const gft_shape_attrs attrs = {.shape = gft_grad_shape(grad, like)};
     if (gft_shape_equal(&from, &attrs.shape)) {
@@ -85,8 +86,8 @@ graft_status gft_grad_reshape_like(gft_grad *grad, gft_value_id a, gft_value_id 
 graft_status gft_grad_column(gft_grad *grad, gft_value_id a, gft_value_id *out, graft_error *err) {
     gft_shape_attrs attrs = {.shape = gft_grad_shape(grad, a)};
     if (attrs.shape.rank >= GRAFT_MAX_RANK)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: gradient needs more than %d dimensions",
-                        gft_graph_node(grad->graph, grad->node)->name, GRAFT_MAX_RANK);
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "gradient needs more than %d dimensions",
+                        GRAFT_MAX_RANK);
     attrs.shape.dims[attrs.shape.rank++] = 1;
     return gft_grad_node(grad, &gft_op_reshape, &attrs, &a, 1, out, err);
 }

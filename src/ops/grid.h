@@ -1,6 +1,6 @@
 /*
- * How ops cut their work: blocks of about 16 K elements, counted from shapes alone, so that results do not depend on the
- * number of threads. There is always at least one task; it may be empty.
+ * How ops cut their work: blocks of about 16 K elements, counted from shapes alone, so that results
+ * do not depend on the number of threads. There is always at least one task; it may be empty.
  */
 #ifndef GFT_OPS_GRID_H
 #define GFT_OPS_GRID_H
@@ -45,7 +45,8 @@ static inline gft_rows gft_desc_rows(const graft_tensor_desc *desc) {
 }
 
 /** Zeroed state in the plan's arena, also stored in prepare->state. */
-GRAFT_MUST_CHECK graft_status gft_grid_state(gft_prepare *prepare, size_t bytes, void *out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_grid_state(gft_prepare *prepare, size_t bytes, void *out,
+                                             graft_error *err);
 /** One task per block of output 0. */
 GRAFT_MUST_CHECK graft_status gft_prepare_elems(gft_prepare *prepare, graft_error *err);
 /** One task per block of rows (of the last dimension) of input 0. */

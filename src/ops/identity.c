@@ -1,8 +1,10 @@
 /*
- * identity: its input under another name. reshape: its input under another shape. Neither runs: the output is a view.
+ * identity: its input under another name. reshape: its input under another shape. Neither runs: the
+ * output is a view.
  *
- * reshape's target is attrs.shape, where one -1 is inferred and, of two, the first keeps input 0's first dimension (the
- * batch) while the second is inferred; or the shape of an optional second input.
+ * reshape's target is attrs.shape, where one -1 is inferred and, of two, the first keeps input 0's
+ * first dimension (the batch) while the second is inferred; or the shape of an optional second
+ * input.
  */
 #include <inttypes.h>
 
@@ -29,7 +31,7 @@ graft_status gft_grad_identity(gft_grad *grad, graft_error *err) {
 static graft_status mismatch(const gft_infer *in, const graft_shape *target, graft_error *err) {
     char from[GFT_DESC_TEXT_BYTES];
     char to[GFT_DESC_TEXT_BYTES];
-    return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: cannot reshape %s to %s", in->node,
+    return gft_fail(err, GRAFT_INVALID_ARGUMENT, "cannot reshape %s to %s",
                     gft_shape_text(&in->inputs[0].shape, from), gft_shape_text(target, to));
 }
 
@@ -43,7 +45,8 @@ static bool known_product(const graft_shape *shape, int64_t *product) {
     return true;
 }
 
-/* Fills in the last unknown dimension when everything else is known, and checks the element counts. */
+/* Fills in the last unknown dimension when everything else is known, and checks the element counts.
+ */
 static graft_status resolve(const gft_infer *in, graft_shape *target, graft_error *err) {
     const graft_shape *x = &in->inputs[0].shape;
     int32_t unknown = gft_check_unknowns(target);
@@ -71,18 +74,21 @@ static graft_status resolve(const gft_infer *in, graft_shape *target, graft_erro
 }
 
 /*
- * With an unknown batch in front of both, the rest still has to agree: [?,7,7,64] to [?,3136] is checked (and an inner -1
- * inferred) before the batch is known.
+ * With an unknown batch in front of both, the rest still has to agree: [?,7,7,64] to [?,3136] is
+ * checked (and an inner -1 inferred) before the batch is known.
  */
-static graft_status resolve_behind_batch(const gft_infer *in, graft_shape *target, bool *done, graft_error *err) {
+static graft_status resolve_behind_batch(const gft_infer *in, graft_shape *target, bool *done,
+                                         graft_error *err) {
     const graft_shape *x = &in->inputs[0].shape;
     *done = false;
-    if (x->rank == 0 || target->rank == 0 || x->dims[0] >= 0 || gft_check_unknowns(x) != 1 || target->dims[0] >= 0)
+    if (x->rank == 0 || target->rank == 0 || x->dims[0] >= 0 || gft_check_unknowns(x) != 1 ||
+        target->dims[0] >= 0)
         return GRAFT_OK;
     if (gft_check_unknowns(target) == 2) {
         int64_t have;
         int64_t named;
-        if (!known_product(x, &have) || !known_product(target, &named) || named == 0 || have % named != 0)
+        if (!known_product(x, &have) || !known_product(target, &named) || named == 0 ||
+            have % named != 0)
             return mismatch(in, target, err);
         for (int32_t i = 1; i < target->rank; i++) {
             if (target->dims[i] < 0)
@@ -99,7 +105,7 @@ static graft_status reshape_infer(const gft_infer *in, graft_error *err) {
     graft_shape target = in->input_count > 1 ? in->inputs[1].shape : attrs->shape;
     bool done;
     if (target.rank < 0 || target.rank > GRAFT_MAX_RANK)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: rank %" PRId32 " is not in 0..%d", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "rank %" PRId32 " is not in 0..%d",
                         target.rank, GRAFT_MAX_RANK);
     GFT_TRY(resolve_behind_batch(in, &target, &done, err));
     if (!done)
@@ -118,6 +124,6 @@ const gft_op gft_op_reshape = {.name = "reshape",
                                .infer = reshape_infer};
 
 graft_status gft_grad_reshape(gft_grad *grad, graft_error *err) {
-    return gft_grad_reshape_like(grad, grad->output_grads[0], gft_grad_input(grad, 0), &grad->input_grads[0],
-                                 err);
+    return gft_grad_reshape_like(grad, grad->output_grads[0], gft_grad_input(grad, 0),
+                                 &grad->input_grads[0], err);
 }

@@ -14,7 +14,7 @@ int32_t gft_check_unknowns(const graft_shape *shape) {
 
 graft_status gft_check_dtype(const gft_infer *in, int32_t i, graft_dtype dtype, graft_error *err) {
     if (in->inputs[i].dtype != dtype)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: input %d is %s, expected %s", in->node, i,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "input %d is %s, expected %s", i,
                         graft_dtype_name(in->inputs[i].dtype), graft_dtype_name(dtype));
     return GRAFT_OK;
 }
@@ -29,7 +29,7 @@ graft_status gft_check_min_rank(const gft_infer *in, int32_t i, int32_t rank, gr
     char text[GFT_DESC_TEXT_BYTES];
     if (in->inputs[i].shape.rank < rank)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: input %d has shape %s, expected at least %d dimensions", in->node, i,
+                        "input %d has shape %s, expected at least %d dimensions", i,
                         gft_shape_text(&in->inputs[i].shape, text), rank);
     return GRAFT_OK;
 }
@@ -37,8 +37,9 @@ graft_status gft_check_min_rank(const gft_infer *in, int32_t i, int32_t rank, gr
 graft_status gft_check_rank(const gft_infer *in, int32_t i, int32_t rank, graft_error *err) {
     char text[GFT_DESC_TEXT_BYTES];
     if (in->inputs[i].shape.rank != rank)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: input %d has shape %s, expected %d dimensions",
-                        in->node, i, gft_shape_text(&in->inputs[i].shape, text), rank);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "input %d has shape %s, expected %d dimensions", i,
+                        gft_shape_text(&in->inputs[i].shape, text), rank);
     return GRAFT_OK;
 }
 
@@ -50,7 +51,7 @@ graft_status gft_check_same_shape(const gft_infer *in, int32_t i, int32_t j, gra
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: inputs %d and %d have shapes %s and %s, expected equal ones", in->node, i, j,
+                        "inputs %d and %d have shapes %s and %s, expected equal ones", i, j,
                         gft_shape_text(a, text_a), gft_shape_text(b, text_b));
     }
     if (out) {
@@ -75,8 +76,8 @@ graft_status gft_check_channels(const gft_infer *in, int32_t from, int32_t to, g
         char text_x[GFT_DESC_TEXT_BYTES];
         char text_v[GFT_DESC_TEXT_BYTES];
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: input %d has shape %s, expected one value per channel of input 0, %s", in->node,
-                        i, gft_shape_text(v, text_v), gft_shape_text(x, text_x));
+                        "input %d has shape %s, expected one value per channel of input 0, %s", i,
+                        gft_shape_text(v, text_v), gft_shape_text(x, text_x));
     }
     return GRAFT_OK;
 }
@@ -104,7 +105,7 @@ graft_status gft_infer_like_f32(const gft_infer *in, graft_error *err) {
 
 graft_status gft_infer_like(const gft_infer *in, graft_error *err) {
     if (graft_dtype_bytes(in->inputs[0].dtype) == 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: input is %s, expected numbers", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "input is %s, expected numbers",
                         graft_dtype_name(in->inputs[0].dtype));
     in->outputs[0] = in->inputs[0];
     return GRAFT_OK;

@@ -1,6 +1,7 @@
 /*
- * l2_normalise over the last axis: y = x / sqrt(max(sum x^2, epsilon)), as tf.math.l2_normalize. l2_normalise_grad: dy, x ->
- * dx = (dy - y sum dy y) / norm; where epsilon decides, the divisor is constant and dx = dy / sqrt(epsilon).
+ * l2_normalise over the last axis: y = x / sqrt(max(sum x^2, epsilon)), as tf.math.l2_normalize.
+ * l2_normalise_grad: dy, x -> dx = (dy - y sum dy y) / norm; where epsilon decides, the divisor is
+ * constant and dx = dy / sqrt(epsilon).
  */
 #include <math.h>
 

@@ -1,9 +1,10 @@
 /*
- * layer_norm over the last axis: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the row's own mean and biased
- * variance. layer_norm_grad: dy, x, gamma -> dx, dgamma, dbeta.
+ * layer_norm over the last axis: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the
+ * row's own mean and biased variance. layer_norm_grad: dy, x, gamma -> dx, dgamma, dbeta.
  *
  * Gradient, with x^ the normalised row, g = dy gamma, s = 1 / sqrt(variance + epsilon):
- * dx = s (g - mean(g) - x^ mean(g x^)); dgamma = sum dy x^, dbeta = sum dy over rows, by blocks joined in index order.
+ * dx = s (g - mean(g) - x^ mean(g x^)); dgamma = sum dy x^, dbeta = sum dy over rows, by blocks
+ * joined in index order.
  */
 #include <math.h>
 #include <string.h>
@@ -76,15 +77,15 @@ static graft_status grad_prepare(gft_prepare *p, graft_error *err) {
     size_t floats; /* per block: sums for dgamma and dbeta */
     if (!gft_size_mul((size_t)(2 * blocks), (size_t)x.cols, &floats) ||
         !gft_size_mul(floats, sizeof(float), &p->scratch_bytes))
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: partial sums are too large", p->node);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "partial sums are too large");
     p->phases = 2;
     p->tasks[0] = blocks;
     p->tasks[1] = gft_grid_count(x.cols, CHANNEL_BLOCK);
     return GRAFT_OK;
 }
 
-static void grad_row(const float *dy, const float *x, const float *gamma, float *dx, int64_t n, float epsilon,
-                     float *sums) {
+static void grad_row(const float *dy, const float *x, const float *gamma, float *dx, int64_t n,
+                     float epsilon, float *sums) {
     const moments m = moments_of(x, n, epsilon);
     double sum_g = 0.0;
     double sum_gx = 0.0;
@@ -134,8 +135,8 @@ static void grad_run(const gft_exec *exec) {
     memset(sums, 0, 2 * (size_t)x.cols * sizeof *sums);
     for (int64_t row = r.begin; row < r.end; row++) {
         const int64_t at = row * x.cols;
-        grad_row((const float *)exec->inputs[0] + at, (const float *)exec->inputs[1] + at, exec->inputs[2],
-                 (float *)exec->outputs[0] + at, x.cols, epsilon, sums);
+        grad_row((const float *)exec->inputs[0] + at, (const float *)exec->inputs[1] + at,
+                 exec->inputs[2], (float *)exec->outputs[0] + at, x.cols, epsilon, sums);
     }
 }
 
@@ -149,9 +150,11 @@ const gft_op gft_op_layer_norm_grad = {.name = "layer_norm_grad",
                                        .run = grad_run};
 
 graft_status gft_grad_layer_norm(gft_grad *grad, graft_error *err) {
-    const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0), gft_grad_input(grad, 1)};
+    const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0),
+                                   gft_grad_input(grad, 1)};
     gft_value_id outputs[3];
-    GFT_TRY(gft_grad_node(grad, &gft_op_layer_norm_grad, gft_grad_attrs(grad), inputs, 3, outputs, err));
+    GFT_TRY(gft_grad_node(grad, &gft_op_layer_norm_grad, gft_grad_attrs(grad), inputs, 3, outputs,
+                          err));
     for (int32_t i = 0; i < 3; i++)
         grad->input_grads[i] = grad->wanted[i] ? outputs[i] : -1;
     return GRAFT_OK;

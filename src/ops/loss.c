@@ -10,7 +10,7 @@
 graft_status gft_loss_check_smoothing(const gft_infer *in, graft_error *err) {
     const gft_loss_attrs *attrs = in->attrs;
     if (!(attrs->label_smoothing >= 0.0f && attrs->label_smoothing <= 1.0f))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: label smoothing is %g, expected 0 to 1", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "label smoothing is %g, expected 0 to 1",
                         (double)attrs->label_smoothing);
     return GRAFT_OK;
 }
@@ -38,8 +38,9 @@ graft_status gft_loss_grad_infer(const gft_infer *in, graft_error *err) {
     if (!gft_shape_matches(&in->inputs[0].shape, &rows)) {
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: gradient has shape %s, expected %s", in->node,
-                        gft_shape_text(&in->inputs[0].shape, text_a), gft_shape_text(&rows, text_b));
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
+                        gft_shape_text(&in->inputs[0].shape, text_a),
+                        gft_shape_text(&rows, text_b));
     }
     in->outputs[0] = gft_desc_f32(shape);
     return GRAFT_OK;
@@ -62,6 +63,8 @@ graft_status gft_loss_grad_prepare(gft_prepare *prepare, graft_error *err) {
 }
 
 graft_status gft_loss_gradient(gft_grad *grad, const gft_op *grad_op, graft_error *err) {
-    const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0), gft_grad_input(grad, 1)};
-    return gft_grad_node(grad, grad_op, gft_grad_attrs(grad), inputs, 3, &grad->input_grads[0], err);
+    const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0),
+                                   gft_grad_input(grad, 1)};
+    return gft_grad_node(grad, grad_op, gft_grad_attrs(grad), inputs, 3, &grad->input_grads[0],
+                         err);
 }

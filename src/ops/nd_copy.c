@@ -7,8 +7,8 @@
 
 #include "ops/grid.h"
 
-void gft_nd_copy_init(gft_nd_copy *c, const graft_shape *shape, const int64_t *from_step, int64_t from_start,
-                      const int64_t *to_step, int64_t to_start, size_t bytes) {
+void gft_nd_copy_init(gft_nd_copy *c, const graft_shape *shape, const int64_t *from_step,
+                      int64_t from_start, const int64_t *to_step, int64_t to_start, size_t bytes) {
     memset(c, 0, sizeof *c);
     c->bytes = bytes;
     c->from_start = from_start;
@@ -38,7 +38,9 @@ void gft_nd_copy_init(gft_nd_copy *c, const graft_shape *shape, const int64_t *f
     c->rows_per_task = gft_grid_rows(c->dims[c->rank - 1]);
 }
 
-int64_t gft_nd_copy_tasks(const gft_nd_copy *c) { return gft_grid_count(c->rows, c->rows_per_task); }
+int64_t gft_nd_copy_tasks(const gft_nd_copy *c) {
+    return gft_grid_count(c->rows, c->rows_per_task);
+}
 
 #define STRIDED_LOOP(type)                                                                         \
     do {                                                                                           \
@@ -47,7 +49,8 @@ int64_t gft_nd_copy_tasks(const gft_nd_copy *c) { return gft_grid_count(c->rows,
                    from + (ptrdiff_t)(i * from_step) * (ptrdiff_t)sizeof(type), sizeof(type));     \
     } while (0)
 
-static void copy_row(const char *from, int64_t from_step, char *to, int64_t to_step, int64_t n, size_t bytes) {
+static void copy_row(const char *from, int64_t from_step, char *to, int64_t to_step, int64_t n,
+                     size_t bytes) {
     if (from_step == 1 && to_step == 1) {
         memcpy(to, from, (size_t)n * bytes);
         return;
@@ -84,7 +87,7 @@ void gft_nd_copy_run(const gft_nd_copy *c, const void *from, void *to, int64_t t
             from_at += at * c->from_step[i];
             to_at += at * c->to_step[i];
         }
-        copy_row((const char *)from + from_at * bytes, c->from_step[last], (char *)to + to_at * bytes,
-                 c->to_step[last], c->dims[last], c->bytes);
+        copy_row((const char *)from + from_at * bytes, c->from_step[last],
+                 (char *)to + to_at * bytes, c->to_step[last], c->dims[last], c->bytes);
     }
 }

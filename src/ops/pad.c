@@ -1,6 +1,6 @@
 /*
- * pad with one value, any element type (the value is converted to it). Phase 0 fills the output, phase 1 copies the input
- * into its middle.
+ * pad with one value, any element type (the value is converted to it). Phase 0 fills the output,
+ * phase 1 copies the input into its middle.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -23,8 +23,9 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
             __builtin_add_overflow(gft_i64_max(dim, 0), attrs->before[i], &dim) ||
             __builtin_add_overflow(dim, attrs->after[i], &dim))
             return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                            "%s: padding %" PRId64 " and %" PRId64 " of dimension %d, expected 0 or more",
-                            in->node, attrs->before[i], attrs->after[i], i);
+                            "padding %" PRId64 " and %" PRId64
+                            " of dimension %d, expected 0 or more",
+                            attrs->before[i], attrs->after[i], i);
         if (y->dims[i] >= 0 || attrs->before[i] > 0 || attrs->after[i] > 0)
             y->dims[i] = y->dims[i] < 0 ? -1 : dim;
     }
@@ -75,7 +76,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     gft_shape_strides(&p->outputs[0].shape, to);
     for (int32_t i = 0; i < p->inputs[0].shape.rank; i++)
         start += attrs->before[i] * to[i];
-    gft_nd_copy_init(&s->copy, &p->inputs[0].shape, from, 0, to, start, graft_dtype_bytes(p->inputs[0].dtype));
+    gft_nd_copy_init(&s->copy, &p->inputs[0].shape, from, 0, to, start,
+                     graft_dtype_bytes(p->inputs[0].dtype));
     convert_value(attrs->value, p->inputs[0].dtype, s->value);
     p->phases = 2;
     p->tasks[0] = gft_grid_count(gft_desc_elems(&p->outputs[0]), GFT_BLOCK_ELEMS);
@@ -89,7 +91,8 @@ static void run(const gft_exec *exec) {
         gft_nd_copy_run(&s->copy, exec->inputs[0], exec->outputs[0], exec->task);
         return;
     }
-    const gft_range r = gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
+    const gft_range r =
+        gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
     char *to = (char *)exec->outputs[0] + (size_t)r.begin * s->copy.bytes;
     if (((const gft_pad_attrs *)exec->attrs)->value == 0.0f) {
         memset(to, 0, (size_t)(r.end - r.begin) * s->copy.bytes);
@@ -116,11 +119,11 @@ graft_status gft_grad_pad(gft_grad *grad, graft_error *err) {
     gft_strided_slice_attrs slice = {.shrink_mask = 0};
     for (int32_t i = 0; i < x.rank; i++) {
         slice.begin[i] = attrs->before[i];
-        slice.end[i] = x.dims[i] >= 0 ? attrs->before[i] + x.dims[i]
+        slice.end[i] = x.dims[i] >= 0        ? attrs->before[i] + x.dims[i]
                        : attrs->after[i] > 0 ? -attrs->after[i]
                                              : INT64_MAX;
         slice.stride[i] = 1;
     }
-    return gft_grad_node(grad, &gft_op_strided_slice, &slice, &grad->output_grads[0], 1, &grad->input_grads[0],
-                         err);
+    return gft_grad_node(grad, &gft_op_strided_slice, &slice, &grad->output_grads[0], 1,
+                         &grad->input_grads[0], err);
 }

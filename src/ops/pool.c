@@ -1,6 +1,7 @@
 /*
- * max_pool and avg_pool of x (N,H,W,C). Padding never counts: max_pool sees -inf there, avg_pool divides by the real cells.
- * A task makes some output rows; a cell is a run of channels, so a window is one kernel call over pointers to its cells.
+ * max_pool and avg_pool of x (N,H,W,C). Padding never counts: max_pool sees -inf there, avg_pool
+ * divides by the real cells. A task makes some output rows; a cell is a run of channels, so a
+ * window is one kernel call over pointers to its cells.
  */
 #include <math.h>
 
@@ -18,9 +19,9 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     graft_shape y;
     GFT_TRY(gft_check_f32(in, err));
     GFT_TRY(gft_check_rank(in, 0, 4, err));
-    GFT_TRY(gft_pool_shape(in, attrs, &in->inputs[0].shape, &y, err));
+    GFT_TRY(gft_pool_shape(attrs, &in->inputs[0].shape, &y, err));
     if (attrs->kernel_h > MAX_CELLS || attrs->kernel_w > MAX_CELLS / attrs->kernel_h)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: window of more than %d cells", in->node, MAX_CELLS);
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "window of more than %d cells", MAX_CELLS);
     in->outputs[0] = gft_desc_f32(y);
     return GRAFT_OK;
 }
@@ -52,7 +53,8 @@ static void pool_row(const gft_pool_window *w, const float *x, float *y, int64_t
             for (int64_t j = cols.begin; j < cols.end; j++)
                 cells[count++] = x + (i * w->w + j) * w->c;
         }
-        if (count == 0) { /* no window of this op is without a real cell unless the picture is empty */
+        if (count ==
+            0) { /* no window of this op is without a real cell unless the picture is empty */
             for (int64_t c = 0; c < w->c; c++)
                 y[c] = max ? -INFINITY : NAN;
         } else if (max) {
@@ -73,9 +75,13 @@ static void run(const gft_exec *exec, bool max) {
                  exec->worker_scratch);
 }
 
-static void run_max(const gft_exec *exec) { run(exec, true); }
+static void run_max(const gft_exec *exec) {
+    run(exec, true);
+}
 
-static void run_avg(const gft_exec *exec) { run(exec, false); }
+static void run_avg(const gft_exec *exec) {
+    run(exec, false);
+}
 
 #define POOL_OP(op_name, run_fn)                                                                   \
     const gft_op gft_op_##op_name = {.name = #op_name,                                             \
@@ -92,10 +98,12 @@ POOL_OP(max_pool, run_max)
 POOL_OP(avg_pool, run_avg)
 
 graft_status gft_grad_max_pool(gft_grad *grad, graft_error *err) {
-    const gft_value_id inputs[] = {gft_grad_input(grad, 0), gft_grad_output(grad, 0), grad->output_grads[0]};
+    const gft_value_id inputs[] = {gft_grad_input(grad, 0), gft_grad_output(grad, 0),
+                                   grad->output_grads[0]};
     const gft_pool_grad_attrs attrs = {.pool = *(const gft_pool_attrs *)gft_grad_attrs(grad),
                                        .shape = gft_grad_shape(grad, inputs[0])};
-    return gft_grad_node(grad, &gft_op_max_pool_grad, &attrs, inputs, 3, &grad->input_grads[0], err);
+    return gft_grad_node(grad, &gft_op_max_pool_grad, &attrs, inputs, 3, &grad->input_grads[0],
+                         err);
 }
 
 /* x itself is an input only where its size is not known from the attributes. */
@@ -103,7 +111,8 @@ graft_status gft_grad_avg_pool(gft_grad *grad, graft_error *err) {
     const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0)};
     const gft_pool_grad_attrs attrs = {.pool = *(const gft_pool_attrs *)gft_grad_attrs(grad),
                                        .shape = gft_grad_shape(grad, inputs[1])};
-    const bool known = attrs.shape.dims[1] >= 0 && attrs.shape.dims[2] >= 0 && attrs.shape.dims[3] >= 0;
-    return gft_grad_node(grad, &gft_op_avg_pool_grad, &attrs, inputs, known ? 1 : 2, &grad->input_grads[0],
-                         err);
+    const bool known =
+        attrs.shape.dims[1] >= 0 && attrs.shape.dims[2] >= 0 && attrs.shape.dims[3] >= 0;
+    return gft_grad_node(grad, &gft_op_avg_pool_grad, &attrs, inputs, known ? 1 : 2,
+                         &grad->input_grads[0], err);
 }

@@ -1,8 +1,9 @@
 /*
- * max_pool_grad: x, y, dy -> dx; avg_pool_grad: dy [, x for its shape] -> dx. Written as a gather: a task makes some rows of
- * dx, so no two tasks add to one place and sums have one order.
+ * max_pool_grad: x, y, dy -> dx; avg_pool_grad: dy [, x for its shape] -> dx. Written as a gather:
+ * a task makes some rows of dx, so no two tasks add to one place and sums have one order.
  *
- * max_pool: a window's gradient goes to its first cell (rows, then columns) that equals the largest, as TensorFlow's CPU op.
+ * max_pool: a window's gradient goes to its first cell (rows, then columns) that equals the
+ * largest, as TensorFlow's CPU op.
  */
 #include <string.h>
 
@@ -12,22 +13,23 @@
 #include "ops/pool_window.h"
 
 /* attrs.shape with the batch of dy, or the shape of input `like`. */
-static graft_status grad_shape(const gft_infer *in, int32_t dy, int32_t like, graft_shape *out, graft_error *err) {
+static graft_status grad_shape(const gft_infer *in, int32_t dy, int32_t like, graft_shape *out,
+                               graft_error *err) {
     const gft_pool_grad_attrs *attrs = in->attrs;
     graft_shape x = like >= 0 ? in->inputs[like].shape : attrs->shape;
     graft_shape y;
     GFT_TRY(gft_check_f32(in, err));
     GFT_TRY(gft_check_rank(in, dy, 4, err));
     if (x.rank != 4)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: the pooled shape has %d dimensions, expected 4",
-                        in->node, x.rank);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "the pooled shape has %d dimensions, expected 4", x.rank);
     if (x.dims[0] < 0)
         x.dims[0] = in->inputs[dy].shape.dims[0];
-    GFT_TRY(gft_pool_shape(in, &attrs->pool, &x, &y, err));
+    GFT_TRY(gft_pool_shape(&attrs->pool, &x, &y, err));
     if (!gft_shape_matches(&in->inputs[dy].shape, &y)) {
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: gradient has shape %s, expected %s", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
                         gft_shape_text(&in->inputs[dy].shape, text_a), gft_shape_text(&y, text_b));
     }
     *out = x;
@@ -59,13 +61,17 @@ static graft_status prepare_for(gft_prepare *p, int32_t dy, graft_error *err) {
     return GRAFT_OK;
 }
 
-static graft_status max_prepare(gft_prepare *p, graft_error *err) { return prepare_for(p, 2, err); }
+static graft_status max_prepare(gft_prepare *p, graft_error *err) {
+    return prepare_for(p, 2, err);
+}
 
-static graft_status avg_prepare(gft_prepare *p, graft_error *err) { return prepare_for(p, 0, err); }
+static graft_status avg_prepare(gft_prepare *p, graft_error *err) {
+    return prepare_for(p, 0, err);
+}
 
 /* Whether cell (i, j) is the first of output (oy, ox)'s window to hold `top`, in channel c. */
-static bool is_first(const gft_pool_window *w, const float *x, int64_t oy, int64_t ox, int64_t i, int64_t j,
-                     int64_t c, float top) {
+static bool is_first(const gft_pool_window *w, const float *x, int64_t oy, int64_t ox, int64_t i,
+                     int64_t j, int64_t c, float top) {
     const gft_range rows = gft_pool_cells(oy, w->stride_h, w->kernel_h, w->top, w->h);
     const gft_range cols = gft_pool_cells(ox, w->stride_w, w->kernel_w, w->left, w->w);
     for (int64_t a = rows.begin; a <= i; a++) {
@@ -119,8 +125,10 @@ static void run_avg(const gft_exec *exec) {
             for (int64_t oy = oys.begin; oy < oys.end; oy++) {
                 const gft_range rows = gft_pool_cells(oy, w->stride_h, w->kernel_h, w->top, w->h);
                 for (int64_t ox = oxs.begin; ox < oxs.end; ox++) {
-                    const gft_range cols = gft_pool_cells(ox, w->stride_w, w->kernel_w, w->left, w->w);
-                    const float share = 1.0f / (float)((rows.end - rows.begin) * (cols.end - cols.begin));
+                    const gft_range cols =
+                        gft_pool_cells(ox, w->stride_w, w->kernel_w, w->left, w->w);
+                    const float share =
+                        1.0f / (float)((rows.end - rows.begin) * (cols.end - cols.begin));
                     const float *from = dy + (oy * w->ow + ox) * w->c;
                     for (int64_t c = 0; c < w->c; c++)
                         dx[c] += from[c] * share;

@@ -7,8 +7,8 @@
 
 #include "ops/infer_check.h"
 
-static int64_t outputs_of(gft_padding padding, int64_t size, int64_t kernel, int64_t stride, int64_t before,
-                          int64_t after) {
+static int64_t outputs_of(gft_padding padding, int64_t size, int64_t kernel, int64_t stride,
+                          int64_t before, int64_t after) {
     if (size < 0)
         return -1;
     if (padding == GFT_PAD_SAME)
@@ -17,22 +17,22 @@ static int64_t outputs_of(gft_padding padding, int64_t size, int64_t kernel, int
     return padded < kernel ? 0 : (padded - kernel) / stride + 1;
 }
 
-graft_status gft_pool_shape(const gft_infer *in, const gft_pool_attrs *a, const graft_shape *x, graft_shape *y,
+graft_status gft_pool_shape(const gft_pool_attrs *a, const graft_shape *x, graft_shape *y,
                             graft_error *err) {
     if (a->kernel_h < 1 || a->kernel_w < 1 || a->stride_h < 1 || a->stride_w < 1)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: window %" PRId64 "x%" PRId64 " with strides %" PRId64 "x%" PRId64
+                        "window %" PRId64 "x%" PRId64 " with strides %" PRId64 "x%" PRId64
                         ", expected all to be positive",
-                        in->node, a->kernel_h, a->kernel_w, a->stride_h, a->stride_w);
+                        a->kernel_h, a->kernel_w, a->stride_h, a->stride_w);
     /* Padding as wide as the window would make windows without a real cell. */
     if (a->padding == GFT_PAD_EXPLICIT &&
         (a->pads.top < 0 || a->pads.bottom < 0 || a->pads.left < 0 || a->pads.right < 0 ||
-         a->pads.top >= a->kernel_h || a->pads.bottom >= a->kernel_h || a->pads.left >= a->kernel_w ||
-         a->pads.right >= a->kernel_w))
+         a->pads.top >= a->kernel_h || a->pads.bottom >= a->kernel_h ||
+         a->pads.left >= a->kernel_w || a->pads.right >= a->kernel_w))
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: padding %" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64
+                        "padding %" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64
                         ", expected less than the window %" PRId64 "x%" PRId64,
-                        in->node, a->pads.top, a->pads.bottom, a->pads.left, a->pads.right, a->kernel_h,
+                        a->pads.top, a->pads.bottom, a->pads.left, a->pads.right, a->kernel_h,
                         a->kernel_w);
     const int64_t oh =
         outputs_of(a->padding, x->dims[1], a->kernel_h, a->stride_h, a->pads.top, a->pads.bottom);
@@ -42,8 +42,8 @@ graft_status gft_pool_shape(const gft_infer *in, const gft_pool_attrs *a, const 
     return GRAFT_OK;
 }
 
-static int64_t before_of(gft_padding padding, int64_t size, int64_t outputs, int64_t kernel, int64_t stride,
-                         int64_t explicit_before) {
+static int64_t before_of(gft_padding padding, int64_t size, int64_t outputs, int64_t kernel,
+                         int64_t stride, int64_t explicit_before) {
     if (padding == GFT_PAD_EXPLICIT)
         return explicit_before;
     if (padding == GFT_PAD_VALID)
@@ -51,7 +51,8 @@ static int64_t before_of(gft_padding padding, int64_t size, int64_t outputs, int
     return gft_i64_max(0, (outputs - 1) * stride + kernel - size) / 2;
 }
 
-void gft_pool_window_init(gft_pool_window *w, const gft_pool_attrs *a, const graft_shape *x, const graft_shape *y) {
+void gft_pool_window_init(gft_pool_window *w, const gft_pool_attrs *a, const graft_shape *x,
+                          const graft_shape *y) {
     *w = (gft_pool_window){.n = x->dims[0],
                            .h = x->dims[1],
                            .w = x->dims[2],
@@ -71,7 +72,8 @@ gft_range gft_pool_cells(int64_t o, int64_t stride, int64_t kernel, int64_t befo
     return (gft_range){gft_i64_max(0, begin), gft_i64_min(size, begin + kernel)};
 }
 
-gft_range gft_pool_outputs(int64_t i, int64_t stride, int64_t kernel, int64_t before, int64_t outputs) {
+gft_range gft_pool_outputs(int64_t i, int64_t stride, int64_t kernel, int64_t before,
+                           int64_t outputs) {
     /* o * stride - before <= i < o * stride - before + kernel */
     const int64_t first = i + before - kernel + 1;
     return (gft_range){first > 0 ? gft_i64_ceil_div(first, stride) : 0,

@@ -1,5 +1,6 @@
 /*
- * reduce_mean, reduce_sum, reduce_max over any set of axes. Global pooling is reduce_mean over H and W.
+ * reduce_mean, reduce_sum, reduce_max over any set of axes. Global pooling is reduce_mean over H
+ * and W.
  */
 #include <inttypes.h>
 
@@ -17,7 +18,7 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     if (attrs->axes >> x->rank != 0) {
         char text[GFT_DESC_TEXT_BYTES];
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: axes 0x%" PRIx32 " go beyond the dimensions of input %s", in->node, attrs->axes,
+                        "axes 0x%" PRIx32 " go beyond the dimensions of input %s", attrs->axes,
                         gft_shape_text(x, text));
     }
     graft_shape y = {0, {0}};
@@ -70,7 +71,8 @@ static graft_status spread(gft_grad *grad, bool mean, graft_error *err) {
     const gft_shape_attrs target = {.shape = gft_grad_shape(grad, x), .mean = mean};
     gft_value_id dy;
     GFT_TRY(with_folded_dims(grad, &dy, err));
-    bool folds_unknown = false; /* then only x itself knows the size; else a -1 is one that dy has too */
+    bool folds_unknown =
+        false; /* then only x itself knows the size; else a -1 is one that dy has too */
     for (int32_t i = 0; i < target.shape.rank; i++)
         folds_unknown = folds_unknown || ((attrs->axes >> i & 1u) && target.shape.dims[i] < 0);
     const gft_value_id inputs[] = {dy, x};
@@ -78,12 +80,18 @@ static graft_status spread(gft_grad *grad, bool mean, graft_error *err) {
                          &grad->input_grads[0], err);
 }
 
-graft_status gft_grad_reduce_mean(gft_grad *grad, graft_error *err) { return spread(grad, true, err); }
+graft_status gft_grad_reduce_mean(gft_grad *grad, graft_error *err) {
+    return spread(grad, true, err);
+}
 
-graft_status gft_grad_reduce_sum(gft_grad *grad, graft_error *err) { return spread(grad, false, err); }
+graft_status gft_grad_reduce_sum(gft_grad *grad, graft_error *err) {
+    return spread(grad, false, err);
+}
 
 graft_status gft_grad_reduce_max(gft_grad *grad, graft_error *err) {
     const gft_reduce_attrs *attrs = gft_grad_attrs(grad);
-    const gft_value_id inputs[] = {gft_grad_input(grad, 0), gft_grad_output(grad, 0), grad->output_grads[0]};
-    return gft_grad_node(grad, &gft_op_reduce_max_grad, attrs, inputs, 3, &grad->input_grads[0], err);
+    const gft_value_id inputs[] = {gft_grad_input(grad, 0), gft_grad_output(grad, 0),
+                                   grad->output_grads[0]};
+    return gft_grad_node(grad, &gft_op_reduce_max_grad, attrs, inputs, 3, &grad->input_grads[0],
+                         err);
 }

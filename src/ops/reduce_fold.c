@@ -1,5 +1,6 @@
 /*
- * Folding dimensions away; see reduce.h. Phase 0 folds pieces, phase 1 (if a fold has several pieces) joins them.
+ * Folding dimensions away; see reduce.h. Phase 0 folds pieces, phase 1 (if a fold has several
+ * pieces) joins them.
  */
 #include <math.h>
 #include <string.h>
@@ -86,7 +87,8 @@ static void split_dims(reduce_state *s, const graft_shape *x, uint32_t axes) {
     }
 }
 
-/* Cuts the work: by kept index and column block while that gives enough tasks, else the fold itself too. */
+/* Cuts the work: by kept index and column block while that gives enough tasks, else the fold itself
+ * too. */
 static void cut(reduce_state *s) {
     s->column_block = gft_i64_min(gft_i64_max(s->cols, 1), COLUMN_BLOCK);
     s->column_blocks = gft_grid_count(s->cols, s->column_block);
@@ -103,20 +105,22 @@ static void cut(reduce_state *s) {
     s->kept_tasks = gft_grid_count(s->kept.count, s->kept_per_task);
 }
 
-graft_status gft_reduce_prepare(gft_prepare *p, uint32_t axes, bool max, bool mean, graft_error *err) {
+graft_status gft_reduce_prepare(gft_prepare *p, uint32_t axes, bool max, bool mean,
+                                graft_error *err) {
     reduce_state *s;
     GFT_TRY(gft_grid_state(p, sizeof *s, &s, err));
     s->max = max;
     s->kernels = gft_kernels();
     split_dims(s, &p->inputs[0].shape, axes);
     cut(s);
-    s->scale = mean ? 1.0f / (float)(s->folded.count * s->rows) : 1.0f; /* nothing to fold: 0 * inf = NaN */
+    s->scale = mean ? 1.0f / (float)(s->folded.count * s->rows)
+                    : 1.0f; /* nothing to fold: 0 * inf = NaN */
     p->tasks[0] = s->kept_tasks * s->column_blocks * s->pieces;
     if (s->pieces > 1) {
         const int64_t outputs = s->kept.count * s->cols;
         size_t bytes;
         if (!gft_size_mul((size_t)(outputs * s->pieces), sizeof(float), &bytes))
-            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: partial sums are too large", p->node);
+            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "partial sums are too large");
         p->scratch_bytes = bytes;
         p->phases = 2;
         p->tasks[1] = gft_grid_count(outputs, JOIN_BLOCK);
@@ -147,7 +151,8 @@ static float fold_runs(const reduce_state *s, const float *x, gft_range units) {
 }
 
 /* Folds units of rows of n columns at x into acc. */
-static void fold_rows(const reduce_state *s, const float *x, gft_range units, int64_t n, float *acc) {
+static void fold_rows(const reduce_state *s, const float *x, gft_range units, int64_t n,
+                      float *acc) {
     gft_fold_rows_f32_kernel *fold = s->max ? s->kernels->max_rows_f32 : s->kernels->sum_rows_f32;
     const int64_t outer_begin = s->cut_rows ? 0 : units.begin;
     const int64_t outer_end = s->cut_rows ? s->folded.count : units.end;
@@ -155,7 +160,8 @@ static void fold_rows(const reduce_state *s, const float *x, gft_range units, in
     for (int64_t c = 0; c < n; c++)
         acc[c] = s->max ? -INFINITY : 0.0f;
     for (int64_t o = outer_begin; o < outer_end; o++)
-        fold(x + offset_of(&s->folded, o) + rows.begin * s->cols, rows.end - rows.begin, s->cols, n, acc);
+        fold(x + offset_of(&s->folded, o) + rows.begin * s->cols, rows.end - rows.begin, s->cols, n,
+             acc);
 }
 
 static void scale_values(float *y, int64_t n, float scale) {
@@ -168,7 +174,8 @@ static void run_pieces(const reduce_state *s, const float *x, float *y, bool las
     const int64_t block = task / s->pieces % s->column_blocks;
     const int64_t units = s->cut_rows ? s->rows : s->folded.count;
     const gft_range fold = gft_grid_range(units, s->piece, piece);
-    const gft_range kept = gft_grid_range(s->kept.count, s->kept_per_task, task / s->pieces / s->column_blocks);
+    const gft_range kept =
+        gft_grid_range(s->kept.count, s->kept_per_task, task / s->pieces / s->column_blocks);
     const gft_range cols = gft_grid_range(s->cols, s->column_block, block);
     y += piece * s->kept.count * s->cols;
     for (int64_t k = kept.begin; k < kept.end; k++) {

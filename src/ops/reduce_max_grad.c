@@ -1,6 +1,7 @@
 /*
- * reduce_max_grad: x, y = reduce_max(x), dy -> dx. The gradient is shared equally among the elements that equal the largest
- * (TensorFlow's rule). One task per block of outputs; each looks at the elements that were folded into them.
+ * reduce_max_grad: x, y = reduce_max(x), dy -> dx. The gradient is shared equally among the
+ * elements that equal the largest (TensorFlow's rule). One task per block of outputs; each looks at
+ * the elements that were folded into them.
  */
 #include "ops/grid.h"
 #include "ops/infer_check.h"
@@ -64,10 +65,12 @@ static void run(const gft_exec *exec) {
         const int64_t base = offset_of(s->kept_rank, s->kept_dims, s->kept_strides, o);
         int64_t ties = 0;
         for (int64_t f = 0; f < s->folded; f++)
-            ties += x[base + offset_of(s->folded_rank, s->folded_dims, s->folded_strides, f)] == y[o];
+            ties +=
+                x[base + offset_of(s->folded_rank, s->folded_dims, s->folded_strides, f)] == y[o];
         const float share = ties > 0 ? dy[o] / (float)ties : 0.0f;
         for (int64_t f = 0; f < s->folded; f++) {
-            const int64_t at = base + offset_of(s->folded_rank, s->folded_dims, s->folded_strides, f);
+            const int64_t at =
+                base + offset_of(s->folded_rank, s->folded_dims, s->folded_strides, f);
             dx[at] = x[at] == y[o] ? share : 0.0f;
         }
     }

@@ -1,6 +1,7 @@
 /*
- * resize: x (N,H,W,C) -> (N,height,width,C), bilinear or nearest, by TensorFlow's rules for align_corners and
- * half_pixel_centers (legacy when neither is set). resize_grad: dy [, x for its shape] -> dx.
+ * resize: x (N,H,W,C) -> (N,height,width,C), bilinear or nearest, by TensorFlow's rules for
+ * align_corners and half_pixel_centers (legacy when neither is set). resize_grad: dy [, x for its
+ * shape] -> dx.
  *
  * Each output row and column has two source positions and a weight, computed once per plan.
  */
@@ -29,19 +30,19 @@ typedef struct resize_state {
 
 static graft_status check_attrs(const gft_infer *in, const gft_resize_attrs *a, graft_error *err) {
     if (a->height < 0 || a->width < 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: size %" PRId64 "x%" PRId64 ", expected 0 or more",
-                        in->node, a->height, a->width);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "size %" PRId64 "x%" PRId64 ", expected 0 or more", a->height, a->width);
     if (a->align_corners && a->half_pixel_centers)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: align_corners and half_pixel_centers exclude each other",
-                        in->node);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "align_corners and half_pixel_centers exclude each other");
     return GRAFT_OK;
 }
 
-static graft_status check_not_empty(const gft_infer *in, const gft_resize_attrs *a, const graft_shape *x,
-                                    graft_error *err) {
+static graft_status check_not_empty(const gft_infer *in, const gft_resize_attrs *a,
+                                    const graft_shape *x, graft_error *err) {
     if ((x->dims[1] == 0 && a->height > 0) || (x->dims[2] == 0 && a->width > 0)) {
         char text[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: an empty picture %s cannot be resized", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "an empty picture %s cannot be resized",
                         gft_shape_text(x, text));
     }
     return GRAFT_OK;
@@ -77,15 +78,15 @@ static tap tap_of(const gft_resize_attrs *a, int64_t o, float scale, int64_t siz
     return t;
 }
 
-static graft_status make_taps(gft_prepare *p, const gft_resize_attrs *a, int64_t size, int64_t outputs,
-                              const tap **out, graft_error *err) {
+static graft_status make_taps(gft_prepare *p, const gft_resize_attrs *a, int64_t size,
+                              int64_t outputs, const tap **out, graft_error *err) {
     tap *taps = gft_arena_array(p->arena, (size_t)outputs, sizeof *taps);
     if (!taps)
         return gft_fail_memory(err, (unsigned long long)outputs * sizeof *taps, p->node);
     const bool corners = a->align_corners && outputs > 1;
-    const float scale =
-        outputs == 0 ? 0.0f
-                     : (corners ? (float)(size - 1) / (float)(outputs - 1) : (float)size / (float)outputs);
+    const float scale = outputs == 0 ? 0.0f
+                                     : (corners ? (float)(size - 1) / (float)(outputs - 1)
+                                                : (float)size / (float)outputs);
     for (int64_t o = 0; o < outputs; o++)
         taps[o] = tap_of(a, o, scale, size);
     *out = taps;
@@ -118,7 +119,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
 }
 
 /* TensorFlow's order: along the row first, then between the two rows. */
-static void bilinear_row(const resize_state *s, const float *top, const float *bottom, float weight, float *y) {
+static void bilinear_row(const resize_state *s, const float *top, const float *bottom, float weight,
+                         float *y) {
     for (int64_t ox = 0; ox < s->ow; ox++, y += s->c) {
         const tap t = s->cols[ox];
         const float *a = top + t.low * s->c;
@@ -168,13 +170,13 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(check_attrs(in, &attrs->resize, err));
     if (x.rank == 4 && x.dims[0] < 0)
         x.dims[0] = dy->dims[0];
-    const graft_shape y = x.rank == 4
-                              ? gft_shape_4(x.dims[0], attrs->resize.height, attrs->resize.width, x.dims[3])
-                              : x;
+    const graft_shape y =
+        x.rank == 4 ? gft_shape_4(x.dims[0], attrs->resize.height, attrs->resize.width, x.dims[3])
+                    : x;
     if (x.rank != 4 || !gft_shape_matches(dy, &y)) {
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: gradient has shape %s, expected %s", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
                         gft_shape_text(dy, text_a), gft_shape_text(&y, text_b));
     }
     GFT_TRY(check_not_empty(in, &attrs->resize, &x, err));
@@ -233,6 +235,8 @@ graft_status gft_grad_resize(gft_grad *grad, graft_error *err) {
     const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_input(grad, 0)};
     const gft_resize_grad_attrs attrs = {.resize = *(const gft_resize_attrs *)gft_grad_attrs(grad),
                                          .shape = gft_grad_shape(grad, inputs[1])};
-    const bool known = attrs.shape.dims[1] >= 0 && attrs.shape.dims[2] >= 0 && attrs.shape.dims[3] >= 0;
-    return gft_grad_node(grad, &gft_op_resize_grad, &attrs, inputs, known ? 1 : 2, &grad->input_grads[0], err);
+    const bool known =
+        attrs.shape.dims[1] >= 0 && attrs.shape.dims[2] >= 0 && attrs.shape.dims[3] >= 0;
+    return gft_grad_node(grad, &gft_op_resize_grad, &attrs, inputs, known ? 1 : 2,
+                         &grad->input_grads[0], err);
 }

@@ -1,6 +1,6 @@
 /*
- * sigmoid_cross_entropy from logits: mean over K of max(x, 0) - x t + log(1 + e^-|x|), which never overflows; t smoothed as
- * Keras does it, t (1 - s) + s / 2. Gradient: dloss (sigmoid(x) - t) / K.
+ * sigmoid_cross_entropy from logits: mean over K of max(x, 0) - x t + log(1 + e^-|x|), which never
+ * overflows; t smoothed as Keras does it, t (1 - s) + s / 2. Gradient: dloss (sigmoid(x) - t) / K.
  */
 #include <math.h>
 

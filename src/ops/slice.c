@@ -1,6 +1,6 @@
 /*
- * slice: a box of x given by begin and size (-1: to the end), any element type. Its gradient is a pad, or where a size is
- * not known yet, strided_slice_grad.
+ * slice: a box of x given by begin and size (-1: to the end), any element type. Its gradient is a
+ * pad, or where a size is not known yet, strided_slice_grad.
  */
 #include <inttypes.h>
 
@@ -21,8 +21,9 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
         const int64_t size = attrs->size[i];
         if (begin < 0 || size < -1 || (dim >= 0 && (begin > dim || size > dim - begin)))
             return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                            "%s: slice of %" PRId64 " from %" PRId64 " goes beyond dimension %d of size %" PRId64,
-                            in->node, size, begin, i, dim);
+                            "slice of %" PRId64 " from %" PRId64
+                            " goes beyond dimension %d of size %" PRId64,
+                            size, begin, i, dim);
         y->dims[i] = size >= 0 ? size : dim < 0 ? -1 : dim - begin;
     }
     return GRAFT_OK;
@@ -39,7 +40,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     gft_shape_strides(&p->outputs[0].shape, to);
     for (int32_t i = 0; i < p->outputs[0].shape.rank; i++)
         start += attrs->begin[i] * from[i];
-    gft_nd_copy_init(copy, &p->outputs[0].shape, from, start, to, 0, graft_dtype_bytes(p->inputs[0].dtype));
+    gft_nd_copy_init(copy, &p->outputs[0].shape, from, start, to, 0,
+                     graft_dtype_bytes(p->inputs[0].dtype));
     p->tasks[0] = gft_nd_copy_tasks(copy);
     return GRAFT_OK;
 }
@@ -74,7 +76,9 @@ graft_status gft_grad_slice(gft_grad *grad, graft_error *err) {
         back.slice.stride[i] = 1;
     }
     if (known)
-        return gft_grad_node(grad, &gft_op_pad, &pad, &grad->output_grads[0], 1, &grad->input_grads[0], err);
+        return gft_grad_node(grad, &gft_op_pad, &pad, &grad->output_grads[0], 1,
+                             &grad->input_grads[0], err);
     const gft_value_id inputs[] = {grad->output_grads[0], x};
-    return gft_grad_node(grad, &gft_op_strided_slice_grad, &back, inputs, 2, &grad->input_grads[0], err);
+    return gft_grad_node(grad, &gft_op_strided_slice_grad, &back, inputs, 2, &grad->input_grads[0],
+                         err);
 }

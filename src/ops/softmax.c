@@ -1,6 +1,6 @@
 /*
- * softmax, log_softmax and softmax_grad along one axis. On the last axis a row is one kernel call; on another, slabs of
- * (axis, inner) are walked with vectors over the inner dimensions.
+ * softmax, log_softmax and softmax_grad along one axis. On the last axis a row is one kernel call;
+ * on another, slabs of (axis, inner) are walked with vectors over the inner dimensions.
  */
 #include <math.h>
 #include <string.h>
@@ -27,8 +27,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_check_min_rank(in, 0, 1, err));
     if (!gft_axis_normalise(attrs->axis, in->inputs[0].shape.rank, &axis)) {
         char text[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: axis %d is not one of input %s", in->node,
-                        attrs->axis, gft_shape_text(&in->inputs[0].shape, text));
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "axis %d is not one of input %s", attrs->axis,
+                        gft_shape_text(&in->inputs[0].shape, text));
     }
     return gft_infer_same_f32(in, err);
 }
@@ -65,7 +65,8 @@ static bool piece_of(const axis_view *v, int64_t piece, int64_t *at, int64_t *n)
 }
 
 /* Softmax down the axis of n neighbouring columns. */
-static void softmax_slab(const axis_view *v, const float *x, float *y, int64_t n, bool log, float *scratch) {
+static void softmax_slab(const axis_view *v, const float *x, float *y, int64_t n, bool log,
+                         float *scratch) {
     const gft_kernel_table *k = gft_kernels();
     float *top = scratch;
     float *sum = scratch + INNER_BLOCK;
@@ -112,9 +113,13 @@ static void run_forward(const gft_exec *exec, bool log) {
     }
 }
 
-static void run_softmax(const gft_exec *exec) { run_forward(exec, false); }
+static void run_softmax(const gft_exec *exec) {
+    run_forward(exec, false);
+}
 
-static void run_log_softmax(const gft_exec *exec) { run_forward(exec, true); }
+static void run_log_softmax(const gft_exec *exec) {
+    run_forward(exec, true);
+}
 
 /* dx = y (dy - sum dy y) */
 static void grad_row(const float *dy, const float *y, float *dx, int64_t n) {
@@ -124,7 +129,8 @@ static void grad_row(const float *dy, const float *y, float *dx, int64_t n) {
         dx[i] = y[i] * (dy[i] - dot);
 }
 
-static void grad_slab(const axis_view *v, const float *dy, const float *y, float *dx, int64_t n, float *scratch) {
+static void grad_slab(const axis_view *v, const float *dy, const float *y, float *dx, int64_t n,
+                      float *scratch) {
     const gft_kernel_table *k = gft_kernels();
     float *dot = scratch;
     float *e = scratch + INNER_BLOCK;
@@ -175,8 +181,8 @@ SOFTMAX_OP(softmax_grad, GFT_KIND_OTHER, 2, run_grad)
 
 graft_status gft_grad_softmax(gft_grad *grad, graft_error *err) {
     const gft_value_id inputs[] = {grad->output_grads[0], gft_grad_output(grad, 0)};
-    return gft_grad_node(grad, &gft_op_softmax_grad, gft_grad_attrs(grad), inputs, 2, &grad->input_grads[0],
-                         err);
+    return gft_grad_node(grad, &gft_op_softmax_grad, gft_grad_attrs(grad), inputs, 2,
+                         &grad->input_grads[0], err);
 }
 
 /* dx = dy - e^y sum dy */

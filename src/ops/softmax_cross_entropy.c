@@ -1,8 +1,10 @@
 /*
- * softmax_cross_entropy from logits: loss = sum_k t_k (log sum e^x - x_k) per row, with t smoothed as Keras does it,
- * t (1 - s) + s / K. Stable: the largest logit is taken out first. A row's cost with K = 0 is 0.
+ * softmax_cross_entropy from logits: loss = sum_k t_k (log sum e^x - x_k) per row, with t smoothed
+ * as Keras does it, t (1 - s) + s / K. Stable: the largest logit is taken out first. A row's cost
+ * with K = 0 is 0.
  *
- * Gradient: dx_k = dloss (softmax(x)_k sum t - t_k); for targets that sum to 1 this is softmax - target.
+ * Gradient: dx_k = dloss (softmax(x)_k sum t - t_k); for targets that sum to 1 this is softmax -
+ * target.
  */
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /*
- * squared_error: mean over K of (prediction - target)^2 per row. Its gradient, 2 dloss (prediction - target) / K, is made of
- * other ops.
+ * squared_error: mean over K of (prediction - target)^2 per row. Its gradient, 2 dloss (prediction
+ * - target) / K, is made of other ops.
  */
 #include <math.h>
 

@@ -1,7 +1,8 @@
 /*
- * strided_slice (Python's x[begin:end:stride] per dimension, negative numbers from the end, out of range clamped), any
- * element type; dimensions in shrink_mask are indexed by begin and dropped. strided_slice_grad puts dy back into zeros of
- * attrs.shape (-1: dy's own dimension where nothing was cut), or of the shape of an optional second input.
+ * strided_slice (Python's x[begin:end:stride] per dimension, negative numbers from the end, out of
+ * range clamped), any element type; dimensions in shrink_mask are indexed by begin and dropped.
+ * strided_slice_grad puts dy back into zeros of attrs.shape (-1: dy's own dimension where nothing
+ * was cut), or of the shape of an optional second input.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -18,7 +19,9 @@ typedef struct stretch {
     int64_t first, count, step;
 } stretch;
 
-static int64_t clamp(int64_t v, int64_t low, int64_t high) { return gft_i64_max(low, gft_i64_min(v, high)); }
+static int64_t clamp(int64_t v, int64_t low, int64_t high) {
+    return gft_i64_max(low, gft_i64_min(v, high));
+}
 
 static stretch resolve(int64_t dim, int64_t begin, int64_t end, int64_t step) {
     const bool forward = step > 0;
@@ -39,21 +42,22 @@ static bool whole(const gft_strided_slice_attrs *a, int32_t i) {
 }
 
 /* The sliced shape; dimensions that are not known stay so unless they are dropped. */
-static graft_status sliced(const gft_infer *in, const gft_strided_slice_attrs *a, const graft_shape *x,
-                           graft_shape *y, graft_error *err) {
+static graft_status sliced(const gft_infer *in, const gft_strided_slice_attrs *a,
+                           const graft_shape *x, graft_shape *y, graft_error *err) {
     *y = (graft_shape){0, {0}};
     for (int32_t i = 0; i < x->rank; i++) {
         const int64_t dim = x->dims[i];
         if (a->stride[i] == 0)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: stride of dimension %d is 0", in->node, i);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "stride of dimension %d is 0", i);
         if (a->shrink_mask >> i & 1u) {
             if (dim >= 0 && (a->begin[i] >= dim || a->begin[i] < -dim))
                 return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                                "%s: index %" PRId64 " is outside dimension %d of size %" PRId64, in->node,
+                                "index %" PRId64 " is outside dimension %d of size %" PRId64,
                                 a->begin[i], i, dim);
             continue;
         }
-        y->dims[y->rank++] = dim < 0 ? -1 : resolve(dim, a->begin[i], a->end[i], a->stride[i]).count;
+        y->dims[y->rank++] =
+            dim < 0 ? -1 : resolve(dim, a->begin[i], a->end[i], a->stride[i]).count;
     }
     return GRAFT_OK;
 }
@@ -63,7 +67,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     return sliced(in, in->attrs, &in->inputs[0].shape, &in->outputs[0].shape, err);
 }
 
-/* Strides of the big tensor along the small one's dimensions, before dropping; the small one counts 1 there. */
+/* Strides of the big tensor along the small one's dimensions, before dropping; the small one counts
+ * 1 there. */
 static int64_t walk(const gft_strided_slice_attrs *a, const graft_shape *big, graft_shape *counts,
                     int64_t big_step[GRAFT_MAX_RANK], int64_t small_step[GRAFT_MAX_RANK]) {
     int64_t dense[GRAFT_MAX_RANK];
@@ -125,7 +130,7 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
     if (!gft_shape_matches(dy, &y)) {
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: gradient has shape %s, expected %s", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
                         gft_shape_text(dy, text_a), gft_shape_text(&y, text_b));
     }
     in->outputs[0] = gft_desc_f32(x);
@@ -152,7 +157,8 @@ static void grad_run(const gft_exec *exec) {
         gft_nd_copy_run(exec->state, exec->inputs[0], exec->outputs[0], exec->task);
         return;
     }
-    const gft_range r = gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
+    const gft_range r =
+        gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
     memset((float *)exec->outputs[0] + r.begin, 0, (size_t)(r.end - r.begin) * sizeof(float));
 }
 

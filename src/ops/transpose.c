@@ -17,7 +17,7 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
         const int32_t from = attrs->perm[i];
         if (from < 0 || from >= x->rank || seen >> from & 1u)
             return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                            "%s: entry %d of the permutation is %d, expected each of 0..%d once", in->node, i,
+                            "entry %d of the permutation is %d, expected each of 0..%d once", i,
                             from, x->rank - 1);
         seen |= 1u << from;
         in->outputs[0].shape.dims[i] = x->dims[from];
@@ -37,7 +37,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     gft_shape_strides(&p->outputs[0].shape, to);
     for (int32_t i = 0; i < p->outputs[0].shape.rank; i++)
         from[i] = dense[attrs->perm[i]];
-    gft_nd_copy_init(copy, &p->outputs[0].shape, from, 0, to, 0, graft_dtype_bytes(p->inputs[0].dtype));
+    gft_nd_copy_init(copy, &p->outputs[0].shape, from, 0, to, 0,
+                     graft_dtype_bytes(p->inputs[0].dtype));
     p->tasks[0] = gft_nd_copy_tasks(copy);
     return GRAFT_OK;
 }
@@ -61,6 +62,6 @@ graft_status gft_grad_transpose(gft_grad *grad, graft_error *err) {
     const int32_t rank = gft_grad_shape(grad, gft_grad_input(grad, 0)).rank;
     for (int32_t i = 0; i < rank; i++)
         inverse.perm[attrs->perm[i]] = i;
-    return gft_grad_node(grad, &gft_op_transpose, &inverse, &grad->output_grads[0], 1, &grad->input_grads[0],
-                         err);
+    return gft_grad_node(grad, &gft_op_transpose, &inverse, &grad->output_grads[0], 1,
+                         &grad->input_grads[0], err);
 }

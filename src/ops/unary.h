@@ -1,12 +1,14 @@
 /*
- * What element-wise ops of one float32 input share. A new activation is one file like this (and its lines in op_list.h):
+ * What element-wise ops of one float32 input share. A new activation is one file like this (and its
+ * lines in op_list.h):
  *
  *     static void softplus(const float *x, float *y, int64_t n, float alpha) { ... }
- *     static void softplus_grad(const float *dy, const float *r, float *dx, int64_t n, float alpha) { ... }
- *     GFT_ACTIVATION(softplus, softplus, softplus_grad, GFT_GRAD_FROM_INPUT)
+ *     static void softplus_grad(const float *dy, const float *r, float *dx, int64_t n, float alpha)
+ * { ... } GFT_ACTIVATION(softplus, softplus, softplus_grad, GFT_GRAD_FROM_INPUT)
  *
- * It defines gft_op_softplus, gft_op_softplus_grad and gft_grad_softplus, and may become an epilogue at once. Where the
- * kernel table has <name>_f32 and <name>_grad_f32, GFT_ACTIVATION_KERNELS takes those.
+ * It defines gft_op_softplus, gft_op_softplus_grad and gft_grad_softplus, and may become an
+ * epilogue at once. Where the kernel table has <name>_f32 and <name>_grad_f32,
+ * GFT_ACTIVATION_KERNELS takes those.
  */
 #ifndef GFT_OPS_UNARY_H
 #define GFT_OPS_UNARY_H
@@ -19,22 +21,28 @@
 #include "ops/ops.h"
 
 /* dx[i] = dy[i] * f'; r is the input or the output of f. */
-typedef void (*gft_unary_grad_f32_fn)(const float *dy, const float *r, float *dx, int64_t n, float alpha);
+typedef void (*gft_unary_grad_f32_fn)(const float *dy, const float *r, float *dx, int64_t n,
+                                      float alpha);
 
 /* What the derivative is made from. The output is cheaper to keep where both would do. */
 typedef enum gft_grad_from { GFT_GRAD_FROM_INPUT, GFT_GRAD_FROM_OUTPUT } gft_grad_from;
 
-graft_status gft_unary_prepare(gft_prepare *prepare, gft_unary_f32_fn fn, size_t attrs_bytes, graft_error *err);
+graft_status gft_unary_prepare(gft_prepare *prepare, gft_unary_f32_fn fn, size_t attrs_bytes,
+                               graft_error *err);
 void gft_unary_run(const gft_exec *exec);
-graft_status gft_unary_grad_prepare(gft_prepare *prepare, gft_unary_grad_f32_fn fn, size_t attrs_bytes,
-                                    graft_error *err);
+graft_status gft_unary_grad_prepare(gft_prepare *prepare, gft_unary_grad_f32_fn fn,
+                                    size_t attrs_bytes, graft_error *err);
 void gft_unary_grad_run(const gft_exec *exec);
 /** Appends grad_op(dy, input or output), with the attributes of the node. */
-graft_status gft_unary_gradient(gft_grad *grad, const gft_op *grad_op, gft_grad_from from, graft_error *err);
+graft_status gft_unary_gradient(gft_grad *grad, const gft_op *grad_op, gft_grad_from from,
+                                graft_error *err);
 
-/* fn: an expression of type gft_unary_f32_fn, evaluated when a plan is made; bytes: sizeof(gft_unary_attrs) or 0. */
+/* fn: an expression of type gft_unary_f32_fn, evaluated when a plan is made; bytes:
+ * sizeof(gft_unary_attrs) or 0. */
 #define GFT_UNARY_OP(op_name, fn, bytes)                                                           \
-    static gft_unary_f32_fn op_name##_best(void) { return (fn); }                                  \
+    static gft_unary_f32_fn op_name##_best(void) {                                                 \
+        return (fn);                                                                               \
+    }                                                                                              \
     static graft_status op_name##_prepare(gft_prepare *prepare, graft_error *err) {                \
         return gft_unary_prepare(prepare, op_name##_best(), (bytes), err);                         \
     }                                                                                              \

@@ -1,5 +1,6 @@
 /*
- * exp, log, neg, sqrt, rsqrt, square: element-wise ops that are no activations. Their gradients are made of other ops.
+ * exp, log, neg, sqrt, rsqrt, square: element-wise ops that are no activations. Their gradients are
+ * made of other ops.
  */
 #include <math.h>
 
@@ -39,8 +40,8 @@ graft_status gft_grad_neg(gft_grad *grad, graft_error *err) {
 /* dy / y / 2 */
 graft_status gft_grad_sqrt(gft_grad *grad, graft_error *err) {
     gft_value_id quotient;
-    GFT_TRY(gft_grad_apply2(grad, &gft_op_div, grad->output_grads[0], gft_grad_output(grad, 0), &quotient,
-                            err));
+    GFT_TRY(gft_grad_apply2(grad, &gft_op_div, grad->output_grads[0], gft_grad_output(grad, 0),
+                            &quotient, err));
     return gft_grad_scale(grad, quotient, 0.5f, &grad->input_grads[0], err);
 }
 
@@ -59,7 +60,7 @@ graft_status gft_grad_rsqrt(gft_grad *grad, graft_error *err) {
 /* 2 x dy */
 graft_status gft_grad_square(gft_grad *grad, graft_error *err) {
     gft_value_id product;
-    GFT_TRY(gft_grad_apply2(grad, &gft_op_mul, grad->output_grads[0], gft_grad_input(grad, 0), &product,
-                            err));
+    GFT_TRY(gft_grad_apply2(grad, &gft_op_mul, grad->output_grads[0], gft_grad_input(grad, 0),
+                            &product, err));
     return gft_grad_scale(grad, product, 2.0f, &grad->input_grads[0], err);
 }

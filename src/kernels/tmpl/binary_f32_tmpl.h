@@ -1,5 +1,6 @@
 /*
- * Element-wise functions of two inputs, over the vector layer; a step of 0 means one value for all (gft_binary_f32_kernel).
+ * Element-wise functions of two inputs, over the vector layer; a step of 0 means one value for all
+ * (gft_binary_f32_kernel).
  */
 #include "kernels/elementwise.h"
 #include "kernels/kernel_table.h"

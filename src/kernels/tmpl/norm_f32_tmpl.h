@@ -1,6 +1,7 @@
 /*
- * Per-channel statistics and normalisation of rows, over the vector layer: the loops of batch and layer normalisation and
- * of their gradients. Columns outside, rows inside for sums (accumulators in registers); rows outside for the rest.
+ * Per-channel statistics and normalisation of rows, over the vector layer: the loops of batch and
+ * layer normalisation and of their gradients. Columns outside, rows inside for sums (accumulators
+ * in registers); rows outside for the rest.
  */
 #include "kernels/elementwise.h"
 #include "kernels/kernel_table.h"
@@ -57,8 +58,7 @@ void V_NAME(norm_sums_f32)(const float *dy, const float *x, const float *centre,
 
 void V_NAME(norm_rows_f32)(const float *x, const float *centre, const float *scale,
                            const float *offset, float *y, int64_t rows, int64_t cols) {
-#define BODY(LOAD, STORE)                                                                          \
-    STORE(y, v_fma(v_sub(LOAD(x), LOAD(centre)), LOAD(scale), LOAD(offset)))
+#define BODY(LOAD, STORE) STORE(y, v_fma(v_sub(LOAD(x), LOAD(centre)), LOAD(scale), LOAD(offset)))
     for (int64_t r = 0; r < rows; r++, x += cols, y += cols)
         FOR_COLUMNS(BODY);
 #undef BODY
@@ -68,8 +68,7 @@ void V_NAME(norm_grad_rows_f32)(const float *dy, const float *x, const float *ce
                                 const float *a, const float *b, const float *d, float *dx,
                                 int64_t rows, int64_t cols) {
 #define BODY(LOAD, STORE)                                                                          \
-    STORE(dx, v_fma(LOAD(dy), LOAD(a),                                                             \
-                    v_fma(v_sub(LOAD(x), LOAD(centre)), LOAD(b), LOAD(d))))
+    STORE(dx, v_fma(LOAD(dy), LOAD(a), v_fma(v_sub(LOAD(x), LOAD(centre)), LOAD(b), LOAD(d))))
     for (int64_t r = 0; r < rows; r++, dy += cols, x += cols, dx += cols)
         FOR_COLUMNS(BODY);
 #undef BODY

@@ -1,6 +1,7 @@
 /*
- * Sums and maxima, over the vector layer: of one run of values, and of rows into one row. The order of additions depends
- * on the length alone. Callers cut long inputs into blocks, so that sums stay short enough for f32.
+ * Sums and maxima, over the vector layer: of one run of values, and of rows into one row. The order
+ * of additions depends on the length alone. Callers cut long inputs into blocks, so that sums stay
+ * short enough for f32.
  */
 #include <math.h>
 
@@ -72,7 +73,8 @@ float V_NAME(max_f32)(const float *x, int64_t n) {
     float best = -INFINITY;
     for (int k = 0; k < V_LANES; k++)
         best = lanes[k] > best || lanes[k] != lanes[k] ? lanes[k] : best;
-    for (; i < n && best == best; i++) /* fewer than V_LANES; a maximum has no rounding to keep alike */
+    for (; i < n && best == best;
+         i++) /* fewer than V_LANES; a maximum has no rounding to keep alike */
         best = x[i] > best || x[i] != x[i] ? x[i] : best;
     return best;
 }

@@ -1,6 +1,7 @@
 /*
- * Softmax of one row, over the vector layer: largest value, sum of e^(x - largest), then the quotient. The largest term is
- * 1, so nothing overflows and the sum is never 0. A row with NaN, or of -inf only, gives NaN.
+ * Softmax of one row, over the vector layer: largest value, sum of e^(x - largest), then the
+ * quotient. The largest term is 1, so nothing overflows and the sum is never 0. A row with NaN, or
+ * of -inf only, gives NaN.
  */
 #include <math.h>
 
@@ -8,7 +9,8 @@
 #include "kernels/kernel_table.h"
 #include "kernels/vec/vec_math.h"
 
-/* Not max_f32 of another file: such files use static helpers only. A NaN anywhere reappears in e^(x - largest). */
+/* Not max_f32 of another file: such files use static helpers only. A NaN anywhere reappears in e^(x
+ * - largest). */
 static float largest(const float *x, int64_t n) {
     vec m = v_set(-INFINITY);
     int64_t i = 0;

@@ -1,9 +1,10 @@
 /*
- * Element-wise functions of one input and their derivatives, over the vector layer. The last vector may be partial: it is
- * masked, not done by a scalar tail, so an element's value does not depend on its place.
+ * Element-wise functions of one input and their derivatives, over the vector layer. The last vector
+ * may be partial: it is masked, not done by a scalar tail, so an element's value does not depend on
+ * its place.
  *
- * Derivatives get the input x or the output y of the function, as the op in src/ops says: x for relu, relu6, leaky_relu,
- * silu, hard_sigmoid, hard_swish; y for sigmoid and tanh.
+ * Derivatives get the input x or the output y of the function, as the op in src/ops says: x for
+ * relu, relu6, leaky_relu, silu, hard_sigmoid, hard_swish; y for sigmoid and tanh.
  */
 #include "kernels/elementwise.h"
 #include "kernels/kernel_table.h"
@@ -21,7 +22,7 @@
 
 #define UNARY_GRAD(symbol, op)                                                                     \
     void V_NAME(symbol##_grad_f32)(const float *dy, const float *r, float *dx, int64_t n,          \
-                               float alpha) {                                                      \
+                                   float alpha) {                                                  \
         const vec a = v_set(alpha);                                                                \
         int64_t i = 0;                                                                             \
         for (; i + V_LANES <= n; i += V_LANES)                                                     \
@@ -52,7 +53,9 @@ static inline vec relu6_grad(vec dy, vec x, vec a) {
     return v_select(v_gt(x, v_zero()), v_select(v_lt(x, v_set(6.0f)), dy, v_zero()), v_zero());
 }
 
-static inline vec leaky_relu(vec x, vec a) { return v_select(v_gt(x, v_zero()), x, v_mul(x, a)); }
+static inline vec leaky_relu(vec x, vec a) {
+    return v_select(v_gt(x, v_zero()), x, v_mul(x, a));
+}
 static inline vec leaky_relu_grad(vec dy, vec x, vec a) {
     return v_select(v_gt(x, v_zero()), dy, v_mul(dy, a));
 }
@@ -97,7 +100,9 @@ static inline vec hard_sigmoid_grad(vec dy, vec x, vec a) {
     return v_select(v_lt(v_abs(x), v_set(3.0f)), v_mul(dy, v_set(1.0f / 6.0f)), v_zero());
 }
 
-static inline vec hard_swish(vec x, vec a) { return v_mul(x, hard_sigmoid(x, a)); }
+static inline vec hard_swish(vec x, vec a) {
+    return v_mul(x, hard_sigmoid(x, a));
+}
 static inline vec hard_swish_grad(vec dy, vec x, vec a) {
     (void)a;
     const vec inner = v_fma(x, v_set(1.0f / 3.0f), v_set(0.5f));

@@ -1,8 +1,10 @@
 /*
- * Functions made of the vector layer; include after one of the vec_<cpu>.h files. Error against the double value, measured
- * over all floats by tests/kernels/test_elementwise_accuracy: exp, sigmoid and tanh at most 2 units in the last place.
+ * Functions made of the vector layer; include after one of the vec_<cpu>.h files. Error against the
+ * double value, measured over all floats by tests/kernels/test_elementwise_accuracy: exp, sigmoid
+ * and tanh at most 2 units in the last place.
  *
- * NaN goes through everywhere. exp overflows to infinity and underflows gradually to zero like the real one.
+ * NaN goes through everywhere. exp overflows to infinity and underflows gradually to zero like the
+ * real one.
  */
 #ifndef GFT_KERNELS_VEC_MATH_H
 #define GFT_KERNELS_VEC_MATH_H
@@ -13,12 +15,17 @@
 #define V_NAME(op) V_PASTE(op, V_CPU)
 
 /* Larger of both, NaN if either is. */
-static inline vec v_max_nan(vec a, vec b) { return v_select(v_nan(a), a, v_max(a, b)); }
-static inline vec v_min_nan(vec a, vec b) { return v_select(v_nan(a), a, v_min(a, b)); }
+static inline vec v_max_nan(vec a, vec b) {
+    return v_select(v_nan(a), a, v_max(a, b));
+}
+static inline vec v_min_nan(vec a, vec b) {
+    return v_select(v_nan(a), a, v_min(a, b));
+}
 
 /*
- * e^x: x = k ln2 + r with ln2 in two parts, the first short enough for k times it to be exact; then 1 + r + r^2 q(r) with
- * q minimax of degree 4 on |r| <= ln2 / 2; then times 2^k in two steps so that results near both ends stay right.
+ * e^x: x = k ln2 + r with ln2 in two parts, the first short enough for k times it to be exact; then
+ * 1 + r + r^2 q(r) with q minimax of degree 4 on |r| <= ln2 / 2; then times 2^k in two steps so
+ * that results near both ends stay right.
  */
 static inline vec v_exp(vec x) {
     const vec clamped = v_max(v_set(-104.0f), v_min(v_set(89.0f), x)); /* NaN stays */

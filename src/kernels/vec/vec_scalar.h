@@ -1,9 +1,11 @@
 /*
- * Vector layer, scalar: one lane. The same operations exist for every CPU level (vec_avx2.h, vec_avx512.h, vec_neon.h),
- * so that a loop is written once (kernels/tmpl) and compiled per level. A file includes exactly one of them.
+ * Vector layer, scalar: one lane. The same operations exist for every CPU level (vec_avx2.h,
+ * vec_avx512.h, vec_neon.h), so that a loop is written once (kernels/tmpl) and compiled per level.
+ * A file includes exactly one of them.
  *
- * min and max follow x86: v_max(a, b) is a > b ? a : b, hence b if either is NaN. v_fma is fused only where the CPU has
- * it; here it rounds twice, so results differ from other levels in the last place.
+ * min and max follow x86: v_max(a, b) is a > b ? a : b, hence b if either is NaN. v_fma is fused
+ * only where the CPU has it; here it rounds twice, so results differ from other levels in the last
+ * place.
  */
 #ifndef GFT_KERNELS_VEC_SCALAR_H
 #define GFT_KERNELS_VEC_SCALAR_H
@@ -19,30 +21,64 @@
 typedef float vec;
 typedef bool vmask;
 
-static inline vec v_load(const float *p) { return *p; }
-static inline void v_store(float *p, vec a) { *p = a; }
+static inline vec v_load(const float *p) {
+    return *p;
+}
+static inline void v_store(float *p, vec a) {
+    *p = a;
+}
 /* The first n lanes, 0 < n < V_LANES; the others are zero. Memory behind them is not touched. */
-static inline vec v_load_n(const float *p, int64_t n) { return n > 0 ? *p : 0.0f; }
+static inline vec v_load_n(const float *p, int64_t n) {
+    return n > 0 ? *p : 0.0f;
+}
 static inline void v_store_n(float *p, vec a, int64_t n) {
     if (n > 0)
         *p = a;
 }
-static inline vec v_set(float a) { return a; }
-static inline vec v_zero(void) { return 0.0f; }
+static inline vec v_set(float a) {
+    return a;
+}
+static inline vec v_zero(void) {
+    return 0.0f;
+}
 
-static inline vec v_add(vec a, vec b) { return a + b; }
-static inline vec v_sub(vec a, vec b) { return a - b; }
-static inline vec v_mul(vec a, vec b) { return a * b; }
-static inline vec v_div(vec a, vec b) { return a / b; }
-static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
-static inline vec v_fnma(vec a, vec b, vec c) { return c - a * b; }
-static inline vec v_sqrt(vec a) { return sqrtf(a); }
-static inline vec v_min(vec a, vec b) { return a < b ? a : b; }
-static inline vec v_max(vec a, vec b) { return a > b ? a : b; }
-static inline vec v_abs(vec a) { return fabsf(a); }
-static inline vec v_neg(vec a) { return -a; }
+static inline vec v_add(vec a, vec b) {
+    return a + b;
+}
+static inline vec v_sub(vec a, vec b) {
+    return a - b;
+}
+static inline vec v_mul(vec a, vec b) {
+    return a * b;
+}
+static inline vec v_div(vec a, vec b) {
+    return a / b;
+}
+static inline vec v_fma(vec a, vec b, vec c) {
+    return a * b + c;
+}
+static inline vec v_fnma(vec a, vec b, vec c) {
+    return c - a * b;
+}
+static inline vec v_sqrt(vec a) {
+    return sqrtf(a);
+}
+static inline vec v_min(vec a, vec b) {
+    return a < b ? a : b;
+}
+static inline vec v_max(vec a, vec b) {
+    return a > b ? a : b;
+}
+static inline vec v_abs(vec a) {
+    return fabsf(a);
+}
+static inline vec v_neg(vec a) {
+    return -a;
+}
 /* |a| with the sign of b. */
-static inline vec v_copysign(vec a, vec b) { return copysignf(a, b); }
+static inline vec v_copysign(vec a, vec b) {
+    return copysignf(a, b);
+}
 /* To the nearest integer, ties to even; |a| < 2^22. */
 static inline vec v_round(vec a) {
     const float magic = 0x1.8p23f;
@@ -56,13 +92,27 @@ static inline vec v_scale(vec a, vec k) {
     return a * power;
 }
 
-static inline vmask v_lt(vec a, vec b) { return a < b; }
-static inline vmask v_le(vec a, vec b) { return a <= b; }
-static inline vmask v_gt(vec a, vec b) { return a > b; }
-static inline vmask v_nan(vec a) { return a != a; }
-static inline vec v_select(vmask m, vec yes, vec no) { return m ? yes : no; }
+static inline vmask v_lt(vec a, vec b) {
+    return a < b;
+}
+static inline vmask v_le(vec a, vec b) {
+    return a <= b;
+}
+static inline vmask v_gt(vec a, vec b) {
+    return a > b;
+}
+static inline vmask v_nan(vec a) {
+    return a != a;
+}
+static inline vec v_select(vmask m, vec yes, vec no) {
+    return m ? yes : no;
+}
 
-static inline float v_hsum(vec a) { return a; }
-static inline float v_hmax(vec a) { return a; }
+static inline float v_hsum(vec a) {
+    return a;
+}
+static inline float v_hmax(vec a) {
+    return a;
+}
 
 #endif
