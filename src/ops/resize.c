@@ -28,7 +28,7 @@ typedef struct resize_state {
     bool nearest;
 } resize_state;
 
-static graft_status check_attrs(const gft_infer *in, const gft_resize_attrs *a, graft_error *err) {
+static graft_status check_attrs(const gft_resize_attrs *a, graft_error *err) {
     if (a->height < 0 || a->width < 0)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "size %" PRId64 "x%" PRId64 ", expected 0 or more", a->height, a->width);
@@ -38,8 +38,8 @@ static graft_status check_attrs(const gft_infer *in, const gft_resize_attrs *a, 
     return GRAFT_OK;
 }
 
-static graft_status check_not_empty(const gft_infer *in, const gft_resize_attrs *a,
-                                    const graft_shape *x, graft_error *err) {
+static graft_status check_not_empty(const gft_resize_attrs *a, const graft_shape *x,
+                                    graft_error *err) {
     if ((x->dims[1] == 0 && a->height > 0) || (x->dims[2] == 0 && a->width > 0)) {
         char text[GFT_DESC_TEXT_BYTES];
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "an empty picture %s cannot be resized",
@@ -53,8 +53,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     const graft_shape *x = &in->inputs[0].shape;
     GFT_TRY(gft_check_f32(in, err));
     GFT_TRY(gft_check_rank(in, 0, 4, err));
-    GFT_TRY(check_attrs(in, attrs, err));
-    GFT_TRY(check_not_empty(in, attrs, x, err));
+    GFT_TRY(check_attrs(attrs, err));
+    GFT_TRY(check_not_empty(attrs, x, err));
     in->outputs[0] = gft_desc_f32(gft_shape_4(x->dims[0], attrs->height, attrs->width, x->dims[3]));
     return GRAFT_OK;
 }
@@ -167,7 +167,7 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
     const graft_shape *dy = &in->inputs[0].shape;
     GFT_TRY(gft_check_f32(in, err));
     GFT_TRY(gft_check_rank(in, 0, 4, err));
-    GFT_TRY(check_attrs(in, &attrs->resize, err));
+    GFT_TRY(check_attrs(&attrs->resize, err));
     if (x.rank == 4 && x.dims[0] < 0)
         x.dims[0] = dy->dims[0];
     const graft_shape y =
@@ -179,7 +179,7 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
                         gft_shape_text(dy, text_a), gft_shape_text(&y, text_b));
     }
-    GFT_TRY(check_not_empty(in, &attrs->resize, &x, err));
+    GFT_TRY(check_not_empty(&attrs->resize, &x, err));
     in->outputs[0] = gft_desc_f32(x);
     return GRAFT_OK;
 }
