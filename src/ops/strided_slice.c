@@ -42,8 +42,8 @@ static bool whole(const gft_strided_slice_attrs *a, int32_t i) {
 }
 
 /* The sliced shape; dimensions that are not known stay so unless they are dropped. */
-static graft_status sliced(const gft_infer *in, const gft_strided_slice_attrs *a,
-                           const graft_shape *x, graft_shape *y, graft_error *err) {
+static graft_status sliced(const gft_strided_slice_attrs *a, const graft_shape *x, graft_shape *y,
+                           graft_error *err) {
     *y = (graft_shape){0, {0}};
     for (int32_t i = 0; i < x->rank; i++) {
         const int64_t dim = x->dims[i];
@@ -64,7 +64,7 @@ static graft_status sliced(const gft_infer *in, const gft_strided_slice_attrs *a
 
 static graft_status infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_infer_like(in, err));
-    return sliced(in, in->attrs, &in->inputs[0].shape, &in->outputs[0].shape, err);
+    return sliced(in->attrs, &in->inputs[0].shape, &in->outputs[0].shape, err);
 }
 
 /* Strides of the big tensor along the small one's dimensions, before dropping; the small one counts
@@ -126,7 +126,7 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
             x.dims[i] = dy->dims[k];
         k++;
     }
-    GFT_TRY(sliced(in, &attrs->slice, &x, &y, err));
+    GFT_TRY(sliced(&attrs->slice, &x, &y, err));
     if (!gft_shape_matches(dy, &y)) {
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
