@@ -49,6 +49,11 @@ GRAFT_MUST_CHECK graft_status gft_node_view_infer(gft_node_view *view, const gft
 graft_status gft_graph_blame(graft_error *err, graft_status status, const char *op,
                              const char *node);
 
+/** Whether the op looks at the data of its input i, not only at the shape. */
+static inline bool gft_op_reads(const gft_op *op, int32_t i) {
+    return i >= 32 || !(op->shape_inputs >> i & 1u);
+}
+
 /* ---- building (graph.c) ---- */
 
 /** A constant that takes over heap memory from gft_malloc_aligned (freed here on failure). */

@@ -115,6 +115,7 @@ typedef struct gft_op {
     graft_status (*prepare)(gft_prepare *prepare, graft_error *err); /* NULL: one task, no state */
     void (*run)(const gft_exec *exec);                            /* NULL only for GFT_OP_VIEW */
     gft_unary_f32_fn (*unary)(void); /* GFT_KIND_UNARY: the best kernel for this CPU, used by epilogues */
+    uint32_t shape_inputs; /* bit i: of input i only the shape is looked at; its data need not be there any more */
 } gft_op;
 
 #endif

@@ -69,7 +69,8 @@ static graft_status drop_packed(gft_plan *plan, graft_error *err) {
     for (int32_t i = 0; i < plan->step_count; i++) {
         const gft_step *step = &plan->steps[i];
         for (int32_t k = 0; k < step->input_count; k++) {
-            if (k >= 32 || !(step->packed_inputs >> k & 1u))
+            bool packed = k < 32 && (step->packed_inputs >> k & 1u);
+            if (!packed && step->input_places[k] >= 0)
                 read[step->input_places[k]] = true;
         }
     }

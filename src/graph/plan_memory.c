@@ -7,6 +7,7 @@
  * (in-place chains); their sizes agree.
  */
 #include "base/size.h"
+#include "graph/graph_priv.h"
 #include "graph/plan_priv.h"
 
 typedef struct layout {
@@ -33,8 +34,10 @@ static void make_groups(layout *l, const gft_node_id *order, int32_t count) {
             l->group[node->outputs[0]] = l->group[node->inputs[0]];
             continue;
         }
-        for (int32_t k = 0; k < node->input_count; k++)
-            l->last[l->group[node->inputs[k]]] = step;
+        for (int32_t k = 0; k < node->input_count; k++) {
+            if (gft_op_reads(node->op, k))
+                l->last[l->group[node->inputs[k]]] = step;
+        }
         step++;
     }
     for (int32_t i = 0; i < graph->output_count; i++)
@@ -82,7 +85,7 @@ static int32_t find_in_place(const layout *l, const gft_node *node, int32_t step
     size_t bytes = bytes_of(plan->graph, node->outputs[0]);
     for (int32_t k = 0; k < node->input_count; k++) {
         int32_t place = plan->place_of[node->inputs[k]];
-        if (plan->places[place].kind == GFT_PLACE_ARENA &&
+        if (place >= 0 && plan->places[place].kind == GFT_PLACE_ARENA &&
             l->last[l->group[node->inputs[k]]] == step &&
             bytes_of(plan->graph, node->inputs[k]) == bytes)
             return place;
@@ -161,7 +164,8 @@ static graft_status link_steps(gft_plan *plan, const gft_node_id *order, int32_t
             return gft_fail_memory(err, operands * sizeof(int32_t), "a plan's steps");
         step->output_places = step->input_places + node->input_count;
         for (int32_t k = 0; k < node->input_count; k++)
-            step->input_places[k] = plan->place_of[node->inputs[k]];
+            step->input_places[k] =
+                gft_op_reads(node->op, k) ? plan->place_of[node->inputs[k]] : -1;
         for (int32_t k = 0; k < node->output_count; k++)
             step->output_places[k] = plan->place_of[node->outputs[k]];
     }

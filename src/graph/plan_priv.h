@@ -39,7 +39,7 @@ typedef struct gft_step {
     const void *state;
     graft_tensor_desc *inputs;
     graft_tensor_desc *outputs;
-    int32_t *input_places;
+    int32_t *input_places; /* -1: only the shape is looked at */
     int32_t *output_places;
     int32_t input_count, output_count;
     int32_t phases;

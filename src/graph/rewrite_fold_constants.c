@@ -24,8 +24,9 @@ static bool all_fixed(const gft_graph *graph, const gft_node *node, bool trainin
     size_t out_bytes = 0;
     for (int32_t k = 0; k < node->input_count; k++) {
         size_t bytes;
-        if (!gft_graph_fixed_data(graph, node->inputs[k], training) ||
-            !gft_desc_bytes(&graph->values[node->inputs[k]].desc, &bytes) ||
+        bool known =
+            !gft_op_reads(node->op, k) || gft_graph_fixed_data(graph, node->inputs[k], training);
+        if (!known || !gft_desc_bytes(&graph->values[node->inputs[k]].desc, &bytes) ||
             !gft_size_add(in_bytes, bytes, &in_bytes))
             return false;
     }

@@ -16,11 +16,12 @@ bool gft_rewrite_is_vector(const graft_shape *shape, int64_t channels);
 /** The other operand of a node with two, or -1 if `value` is not exactly one of them. */
 gft_value_id gft_rewrite_other(const gft_node *node, gft_value_id value);
 /** Sets the bias (input 2), put in front of the inputs behind the filter or in place of the one there is. */
-GRAFT_MUST_CHECK graft_status gft_rewrite_set_bias(gft_graph *graph, gft_node_id node, gft_value_id bias,
-                                                   graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_set_bias(gft_graph *graph, gft_node_id node,
+                                                   gft_value_id bias, graft_error *err);
 /** Puts one more input at index `at`. */
-GRAFT_MUST_CHECK graft_status gft_rewrite_insert_input(gft_graph *graph, gft_node_id node, int32_t at,
-                                                       gft_value_id value, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_insert_input(gft_graph *graph, gft_node_id node,
+                                                       int32_t at, gft_value_id value,
+                                                       graft_error *err);
 /** x * s with s (N,1,1,C) in front of a 1x1 convolution becomes its input scale (rewrite_input_scale.c). */
 GRAFT_MUST_CHECK graft_status gft_rewrite_input_scale(gft_graph *graph, graft_error *err);
 

@@ -164,8 +164,10 @@ static void run_task(void *context, int64_t task, int worker) {
 }
 
 static void run_step(gft_run *run, const gft_step *step) {
-    for (int32_t i = 0; i < step->input_count; i++)
-        run->inputs[i] = run->places[step->input_places[i]];
+    for (int32_t i = 0; i < step->input_count; i++) {
+        int32_t place = step->input_places[i];
+        run->inputs[i] = place >= 0 ? run->places[place] : NULL;
+    }
     for (int32_t i = 0; i < step->output_count; i++)
         run->outputs[i] = run->places[step->output_places[i]];
     task_context context = {.exec = {.state = step->state,

@@ -304,11 +304,45 @@ static void in_place_chain(void **state) {
     gft_graph_free(g);
 }
 
+/* What is looked at for its shape only is not kept for it. */
+static void shape_inputs(void **state) {
+    (void)state;
+    gft_graph *g = NULL;
+    OK(gft_graph_new(NULL, &g, err));
+    gft_value_id x = add_input(g, "x", f32_1(1000));
+    gft_value_id a = add_op(g, &tiny_relu, "a", NULL, x, -1);
+    gft_value_id b = add_op(g, &tiny_relu, "b", NULL, a, -1); /* over a */
+    gft_value_id ones = add_op(g, &tiny_ones, "ones", NULL, a, -1);
+    gft_value_id y = add_op(g, &tiny_add, "y", NULL, b, ones);
+    OK(gft_graph_output(g, "y", y, err));
+    for (int rewrite = 0; rewrite < 2; rewrite++) {
+        gft_plan_options options = {.no_rewrite = !rewrite};
+        gft_plan *plan = NULL;
+        gft_run *run = NULL;
+        OK(gft_plan_new(g, NULL, &options, &plan, err));
+        /* the ones are a constant where rewrites are on */
+        assert_int_equal(gft_plan_arena_bytes(plan), rewrite ? 4032 : 2 * 4032);
+        assert_int_equal(gft_plan_step_count(plan), rewrite ? 3 : 4);
+        OK(gft_run_new(plan, NULL, &run, err));
+        float data[1000];
+        for (int i = 0; i < 1000; i++)
+            data[i] = (float)i;
+        const void *inputs[] = {data};
+        OK(gft_run_execute(run, inputs, NULL, err));
+        const float *result = gft_run_output(run, 0);
+        for (int i = 0; i < 1000; i++)
+            assert_true(result[i] == (float)(i + 1));
+        gft_run_free(run);
+        gft_plan_unref(plan);
+    }
+    gft_graph_free(g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(place_blocks),   cmocka_unit_test(place_chain_needs_two),
         cmocka_unit_test(place_overflow), cmocka_unit_test(random_graphs),
-        cmocka_unit_test(in_place_chain),
+        cmocka_unit_test(in_place_chain), cmocka_unit_test(shape_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,6 +323,7 @@ TINY_OP tiny_ones = {.name = "tiny_ones",
                      .max_inputs = 1,
                      .outputs = 1,
                      .infer = tiny_same_infer,
+                     .shape_inputs = 1u << 0,
                      .run = tiny_ones_run};
 TINY_OP tiny_random = {.name = "tiny_random",
                        .kind = GFT_KIND_DROPOUT,
