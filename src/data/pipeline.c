@@ -253,6 +253,8 @@ static int64_t take_broken(graft_pipeline *p, int64_t number, graft_error *err, 
         }
         taken++;
     }
+    if (taken == 0)
+        return 0;
     p->found.count -= taken;
     memmove(p->found.items, p->found.items + taken, (size_t)p->found.count * sizeof *p->found.items);
     return taken;
