@@ -96,6 +96,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     p->state = s;
     int32_t phase = 0;
     if (p->constants[1]) {
+        p->packed_inputs = 1u << 1;
         s->packed = gft_gemm_pack_now(&s->pack, p->constants[1], p->arena);
         if (!s->packed)
             return gft_fail_memory(err, bytes, p->node);

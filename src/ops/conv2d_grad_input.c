@@ -123,6 +123,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     int64_t floats = s->packed_floats * g->groups;
     int32_t phase = 0;
     if (p->constants[1]) {
+        p->packed_inputs = 1u << 1;
         float *packed = gft_arena_floats(p->arena, floats);
         if (!packed)
             return gft_fail_memory(err, (size_t)floats * sizeof(float), p->node);

@@ -19,6 +19,7 @@ const gft_op gft_op_fill_like = {.name = "fill_like",
                                  .min_inputs = 1,
                                  .max_inputs = 1,
                                  .outputs = 1,
+                                 .shape_inputs = 1u << 0,
                                  .infer = gft_infer_like_f32,
                                  .prepare = gft_prepare_elems,
                                  .run = run};

@@ -120,6 +120,7 @@ const gft_op gft_op_reshape = {.name = "reshape",
                                .min_inputs = 1,
                                .max_inputs = 2,
                                .outputs = 1,
+                               .shape_inputs = 1u << 1,
                                .attrs_bytes = sizeof(gft_shape_attrs),
                                .infer = reshape_infer};
 
