@@ -1,0 +1,8 @@
+# Benchmarks by glob, bench/<name>_bench.c; built on demand (ninja kernels_bench), not part of the tests.
+file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*_bench.c)
+foreach(file IN LISTS files)
+    get_filename_component(name ${file} NAME_WE)
+    add_executable(${name} EXCLUDE_FROM_ALL ${file})
+    target_compile_options(${name} PRIVATE ${GFT_TEST_WARNINGS})
+    target_link_libraries(${name} PRIVATE gft_ops Threads::Threads m)
+endforeach()
