@@ -1,0 +1,86 @@
+/*
+ * The table from graph ops to the functions that write them as TensorFlow's nodes. Ops of training (gradients, losses,
+ * statistics) do not occur in the graphs that are written.
+ */
+#include "models/tensorflow_ops.h"
+
+#include "ops/ops.h"
+
+typedef struct emit_entry {
+    const gft_op *op;
+    graft_status (*emit)(gft_tf_emit *e, graft_error *err);
+} emit_entry;
+
+static const emit_entry table[] = {
+    {&gft_op_conv2d, gft_tf_emit_conv2d},
+    {&gft_op_depthwise_conv2d, gft_tf_emit_depthwise_conv2d},
+    {&gft_op_dense, gft_tf_emit_dense},
+    {&gft_op_matmul, gft_tf_emit_matmul},
+    {&gft_op_bias_add, gft_tf_emit_bias_add},
+    {&gft_op_relu, gft_tf_emit_activation},
+    {&gft_op_relu6, gft_tf_emit_activation},
+    {&gft_op_leaky_relu, gft_tf_emit_activation},
+    {&gft_op_silu, gft_tf_emit_activation},
+    {&gft_op_sigmoid, gft_tf_emit_activation},
+    {&gft_op_hard_sigmoid, gft_tf_emit_activation},
+    {&gft_op_hard_swish, gft_tf_emit_activation},
+    {&gft_op_tanh, gft_tf_emit_activation},
+    {&gft_op_exp, gft_tf_emit_unary},
+    {&gft_op_log, gft_tf_emit_unary},
+    {&gft_op_neg, gft_tf_emit_unary},
+    {&gft_op_sqrt, gft_tf_emit_unary},
+    {&gft_op_rsqrt, gft_tf_emit_unary},
+    {&gft_op_square, gft_tf_emit_unary},
+    {&gft_op_add, gft_tf_emit_binary},
+    {&gft_op_sub, gft_tf_emit_binary},
+    {&gft_op_mul, gft_tf_emit_binary},
+    {&gft_op_div, gft_tf_emit_binary},
+    {&gft_op_maximum, gft_tf_emit_binary},
+    {&gft_op_minimum, gft_tf_emit_binary},
+    {&gft_op_cast, gft_tf_emit_cast},
+    {&gft_op_identity, gft_tf_emit_identity},
+    {&gft_op_dropout, gft_tf_emit_dropout},
+    {&gft_op_fill_like, gft_tf_emit_fill_like},
+    {&gft_op_softmax, gft_tf_emit_softmax},
+    {&gft_op_log_softmax, gft_tf_emit_softmax},
+    {&gft_op_batch_norm, gft_tf_emit_batch_norm},
+    {&gft_op_layer_norm, gft_tf_emit_layer_norm},
+    {&gft_op_l2_normalise, gft_tf_emit_l2_normalise},
+    {&gft_op_max_pool, gft_tf_emit_pool},
+    {&gft_op_avg_pool, gft_tf_emit_pool},
+    {&gft_op_reduce_mean, gft_tf_emit_reduce},
+    {&gft_op_reduce_sum, gft_tf_emit_reduce},
+    {&gft_op_reduce_max, gft_tf_emit_reduce},
+    {&gft_op_resize, gft_tf_emit_resize},
+    {&gft_op_pad, gft_tf_emit_pad},
+    {&gft_op_slice, gft_tf_emit_slice},
+    {&gft_op_strided_slice, gft_tf_emit_strided_slice},
+    {&gft_op_concat, gft_tf_emit_concat},
+    {&gft_op_reshape, gft_tf_emit_reshape},
+    {&gft_op_broadcast_to, gft_tf_emit_broadcast_to},
+    {&gft_op_transpose, gft_tf_emit_transpose},
+    {&gft_op_gather, gft_tf_emit_gather},
+};
+
+graft_status gft_tf_cannot(const gft_tf_emit *e, const char *why, graft_error *err) {
+    return gft_fail(err, GRAFT_UNIMPLEMENTED, "node '%s': op '%s' cannot be written with TensorFlow's ops: %s",
+                    e->node->name, e->node->op->name, why);
+}
+
+graft_status gft_tf_emit_node(gft_tf_emit *e, graft_error *err) {
+    e->nodes->scope = e->node->name;
+    bool own_layer = !e->node->layer || e->node->layer == e->node->name;
+    e->nodes->layer = own_layer ? NULL : e->node->layer;
+    graft_status status = GRAFT_UNIMPLEMENTED;
+    size_t i = 0;
+    const size_t count = sizeof table / sizeof table[0];
+    while (i < count && table[i].op != e->node->op)
+        i++;
+    if (i == count)
+        status = gft_tf_cannot(e, "it belongs to training", err);
+    else
+        status = table[i].emit(e, err);
+    e->nodes->scope = NULL;
+    e->nodes->layer = NULL;
+    return status;
+}
