@@ -34,6 +34,7 @@ void gft_graph_free(gft_graph *graph) {
     gft_free(graph->values);
     gft_free(graph->inputs);
     gft_free(graph->outputs);
+    gft_free(graph->param_values);
     gft_arena_deinit(&graph->arena);
     gft_free(graph);
 }
@@ -122,20 +123,35 @@ graft_status gft_graph_output(gft_graph *graph, const char *name, gft_value_id v
     return bind(graph, &graph->outputs, &graph->output_count, "output", name, value, err);
 }
 
+/* As long as the table of parameters is now. */
+static graft_status reserve_param_values(gft_graph *graph, graft_error *err) {
+    int32_t old = graph->param_capacity;
+    if (graph->params->count <= old)
+        return GRAFT_OK;
+    size_t bytes = (size_t)graph->params->capacity * sizeof *graph->param_values;
+    gft_value_id *longer = gft_realloc(graph->param_values, bytes);
+    if (!longer)
+        return gft_fail_memory(err, bytes, "a graph's parameters");
+    graph->param_values = longer;
+    graph->param_capacity = graph->params->capacity;
+    memset(longer + old, 0, (size_t)(graph->param_capacity - old) * sizeof *longer);
+    return GRAFT_OK;
+}
+
 graft_status gft_graph_param(gft_graph *graph, gft_param_id param, gft_value_id *out,
                              graft_error *err) {
     if (!graph->params || param < 0 || param >= graph->params->count)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "graph: parameter %d of %d", (int)param,
                         graph->params ? (int)graph->params->count : 0);
-    for (int32_t i = 0; i < graph->value_count; i++) {
-        if (graph->values[i].kind == GFT_VALUE_PARAM && graph->values[i].param == param) {
-            *out = i;
-            return GRAFT_OK;
-        }
+    GFT_TRY(reserve_param_values(graph, err));
+    if (graph->param_values[param]) {
+        *out = graph->param_values[param] - 1;
+        return GRAFT_OK;
     }
     GFT_TRY(reserve_values(graph, 1, err));
     *out = append_value(graph, GFT_VALUE_PARAM, NULL, &graph->params->items[param].desc);
     graph->values[*out].param = param;
+    graph->param_values[param] = *out + 1;
     return GRAFT_OK;
 }
 

@@ -33,6 +33,8 @@ typedef struct gft_params {
     gft_arena arena; /* names and owned data */
     gft_param *items;
     int32_t count, capacity;
+    int32_t *slots; /* hash table from name to entry + 1; 0 is free */
+    size_t slot_count;
 } gft_params;
 
 void gft_params_init(gft_params *params);
@@ -88,6 +90,8 @@ typedef struct gft_graph {
     int32_t output_count;
     const char *layer;             /* gft_graph_set_layer */
     struct gft_graph_names *names; /* which node names are taken */
+    gft_value_id *param_values;    /* per parameter: its value + 1, or 0 */
+    int32_t param_capacity;
 } gft_graph;
 
 GRAFT_MUST_CHECK graft_status gft_graph_new(gft_params *params, gft_graph **out, graft_error *err);

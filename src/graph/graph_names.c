@@ -26,7 +26,7 @@ struct gft_graph_names {
     size_t used;
 };
 
-static uint64_t hash_of(const char *name) {
+uint64_t gft_name_hash(const char *name) {
     uint64_t hash = 14695981039346656037u;
     for (; *name; name++)
         hash = (hash ^ (uint8_t)*name) * 1099511628211u;
@@ -95,7 +95,7 @@ static graft_status occupy(gft_graph *graph, name_entry *entry, const char *name
 graft_status gft_graph_names_take(gft_graph *graph, const char *wanted, gft_node_id node,
                                   const char **out, graft_error *err) {
     GFT_TRY(make_room(graph, err));
-    uint64_t hash = hash_of(wanted);
+    uint64_t hash = gft_name_hash(wanted);
     name_entry *entry = slot_of(graph->names, wanted, hash);
     if (!is_taken(graph, entry))
         return occupy(graph, entry, wanted, hash, node, out, err);
@@ -106,7 +106,7 @@ graft_status gft_graph_names_take(gft_graph *graph, const char *wanted, gft_node
     graft_status status;
     for (;;) { /* ends: there are fewer names than suffixes */
         snprintf(text, bytes, "%s_%" PRId32, wanted, entry->next_suffix++);
-        uint64_t other_hash = hash_of(text);
+        uint64_t other_hash = gft_name_hash(text);
         name_entry *other = slot_of(graph->names, text, other_hash);
         if (is_taken(graph, other))
             continue;
@@ -120,6 +120,6 @@ graft_status gft_graph_names_take(gft_graph *graph, const char *wanted, gft_node
 gft_node_id gft_graph_names_find(const gft_graph *graph, const char *name) {
     if (!graph->names || !graph->names->slots)
         return -1;
-    const name_entry *entry = slot_of(graph->names, name, hash_of(name));
+    const name_entry *entry = slot_of(graph->names, name, gft_name_hash(name));
     return is_taken(graph, entry) ? entry->node : -1;
 }

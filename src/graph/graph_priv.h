@@ -9,6 +9,8 @@
 
 /* ---- names (graph_names.c) ---- */
 
+/** FNV-1a, 64 bits. */
+uint64_t gft_name_hash(const char *name);
 void gft_graph_names_free(struct gft_graph_names *names);
 /** Takes `wanted`, or the first free of wanted_1, wanted_2, ... for node number `node`; the string
  * is in the arena. */

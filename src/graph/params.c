@@ -6,9 +6,10 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
-#include "graph/graph.h"
+#include "graph/graph_priv.h"
 
 #define FIRST_CAPACITY 32
+#define SLOTS_PER_ENTRY 2
 #define MAX_PARAMS (1 << 24)
 
 void gft_params_init(gft_params *params) {
@@ -16,12 +17,37 @@ void gft_params_init(gft_params *params) {
     params->items = NULL;
     params->count = 0;
     params->capacity = 0;
+    params->slots = NULL;
+    params->slot_count = 0;
 }
 
 void gft_params_deinit(gft_params *params) {
     gft_free(params->items);
+    gft_free(params->slots);
     gft_arena_deinit(&params->arena);
     gft_params_init(params);
+}
+
+/* The slot of this name, or the free one where it would go. There is always one. */
+static int32_t *slot_of(const gft_params *params, const char *name) {
+    size_t mask = params->slot_count - 1;
+    size_t at = (size_t)gft_name_hash(name) & mask;
+    while (params->slots[at] && strcmp(params->items[params->slots[at] - 1].name, name) != 0)
+        at = (at + 1) & mask;
+    return &params->slots[at];
+}
+
+static graft_status make_slots(gft_params *params, int32_t capacity, graft_error *err) {
+    size_t bytes = (size_t)capacity * SLOTS_PER_ENTRY * sizeof *params->slots;
+    int32_t *slots = gft_calloc(1, bytes);
+    if (!slots)
+        return gft_fail_memory(err, bytes, "a parameter table");
+    gft_free(params->slots);
+    params->slots = slots;
+    params->slot_count = (size_t)capacity * SLOTS_PER_ENTRY;
+    for (int32_t i = 0; i < params->count; i++)
+        *slot_of(params, params->items[i].name) = i + 1;
+    return GRAFT_OK;
 }
 
 static graft_status make_room(gft_params *params, graft_error *err) {
@@ -35,6 +61,7 @@ static graft_status make_room(gft_params *params, graft_error *err) {
     if (!items)
         return gft_fail_memory(err, bytes, "a parameter table");
     params->items = items;
+    GFT_TRY(make_slots(params, capacity, err));
     params->capacity = capacity;
     return GRAFT_OK;
 }
@@ -65,14 +92,11 @@ graft_status gft_params_add(gft_params *params, const char *name, const graft_te
         data = storage + (skew ? GFT_ALIGN - skew : 0);
     }
     params->items[params->count] = (gft_param){copy, *desc, data, kind, trainable};
+    *slot_of(params, name) = params->count + 1;
     *out = params->count++;
     return GRAFT_OK;
 }
 
 gft_param_id gft_params_find(const gft_params *params, const char *name) {
-    for (int32_t i = 0; i < params->count; i++) {
-        if (strcmp(params->items[i].name, name) == 0)
-            return i;
-    }
-    return -1;
+    return params->slots ? *slot_of(params, name) - 1 : -1;
 }

@@ -16,6 +16,7 @@
 typedef struct affine {
     gft_graph *graph;
     const gft_rewrite_options *options;
+    const gft_rewrite_users *users;
     double *scale, *offset;
     int64_t channels;
     bool scaled;        /* the filter changes */
@@ -139,16 +140,15 @@ static graft_status new_bias(affine *a, gft_value_id *out, graft_error *err) {
     return gft_graph_const_take(a->graph, NULL, &desc, bias, out, err);
 }
 
-/* The chain behind the node, while it can be taken in. Returns the value at its end. */
-static gft_value_id walk(affine *a, gft_value_id value, gft_node_id *chain, int32_t most) {
+/* The chain behind the node, while it can be taken in. */
+static void walk(affine *a, gft_value_id value, gft_node_id *chain, int32_t most) {
     while (a->chain < most) {
-        gft_node_id user = gft_rewrite_sole_user(a->graph, value);
+        gft_node_id user = gft_rewrite_sole_user(a->users, value);
         if (user < 0 || !absorb(a, &a->graph->nodes[user], value))
             break;
         chain[a->chain++] = user;
         value = a->graph->nodes[user].outputs[0];
     }
-    return value;
 }
 
 static graft_status fold_into(affine *a, gft_node_id id, gft_node_id *chain, graft_error *err) {
@@ -159,8 +159,7 @@ static graft_status fold_into(affine *a, gft_node_id id, gft_node_id *chain, gra
         a->scale[c] = 1.0;
         a->offset[c] = bias ? (double)bias[c] : 0.0;
     }
-    gft_value_id output = graph->nodes[id].outputs[0];
-    gft_value_id end = walk(a, output, chain, graph->node_count);
+    walk(a, graph->nodes[id].outputs[0], chain, graph->node_count);
     if (a->worthwhile == 0)
         return GRAFT_OK;
     if (a->scaled) {
@@ -171,9 +170,8 @@ static graft_status fold_into(affine *a, gft_node_id id, gft_node_id *chain, gra
     gft_value_id folded_bias;
     GFT_TRY(new_bias(a, &folded_bias, err));
     GFT_TRY(gft_rewrite_set_bias(graph, id, folded_bias, err));
-    gft_graph_replace(graph, end, output);
     for (int32_t i = 0; i < a->chain; i++)
-        gft_graph_remove(graph, chain[i]);
+        gft_rewrite_take_over(graph, id, chain[i]);
     return GRAFT_OK;
 }
 
@@ -201,9 +199,10 @@ graft_status gft_rewrite_fold_batch_norm(gft_graph *graph, const gft_rewrite_opt
     gft_node_id *chain = gft_malloc(chain_bytes);
     if (!chain)
         return gft_fail_memory(err, chain_bytes, "folding batch norm");
-    graft_status status = GRAFT_OK;
+    gft_rewrite_users users;
+    graft_status status = gft_rewrite_users_init(&users, graph, err);
     for (int32_t i = 0; i < graph->node_count && status == GRAFT_OK; i++) {
-        affine a = {.graph = graph, .options = options};
+        affine a = {.graph = graph, .options = options, .users = &users};
         if (!is_candidate(&a, &graph->nodes[i], &a.channels))
             continue;
         size_t bytes;
@@ -217,6 +216,7 @@ graft_status gft_rewrite_fold_batch_norm(gft_graph *graph, const gft_rewrite_opt
         status = fold_into(&a, i, chain, err);
         gft_free(a.scale);
     }
+    gft_rewrite_users_deinit(&users);
     gft_free(chain);
     return status;
 }

@@ -17,12 +17,6 @@ static bool is_f32(const gft_graph *graph, gft_value_id value) {
     return graph->values[value].desc.dtype == GRAFT_F32;
 }
 
-/* The user disappears; the node gives its result. */
-static void take_over(gft_graph *graph, gft_node_id node, gft_node_id user) {
-    gft_graph_replace(graph, graph->nodes[user].outputs[0], graph->nodes[node].outputs[0]);
-    gft_graph_remove(graph, user);
-}
-
 /* A sum with one number per channel that is there before the graph runs. */
 static bool is_bias(const gft_graph *graph, const gft_node *node, const gft_node *user,
                     gft_value_id other) {
@@ -49,8 +43,8 @@ static bool is_residual(const gft_graph *graph, const gft_node *node, const gft_
                            &graph->values[other].desc.shape);
 }
 
-static graft_status fuse_sum(gft_graph *graph, gft_node_id id, gft_node_id user_id, bool *fused,
-                             graft_error *err) {
+static graft_status fuse_sum(gft_graph *graph, gft_rewrite_users *users, gft_node_id id,
+                             gft_node_id user_id, bool *fused, graft_error *err) {
     gft_node *node = &graph->nodes[id];
     const gft_node *user = &graph->nodes[user_id];
     gft_epilogue_attrs *epilogue = gft_rewrite_epilogue(node);
@@ -66,7 +60,9 @@ static graft_status fuse_sum(gft_graph *graph, gft_node_id id, gft_node_id user_
     } else {
         return GRAFT_OK;
     }
-    take_over(graph, id, user_id);
+    if (users->node[other] == user_id)
+        users->node[other] = id;
+    gft_rewrite_take_over(graph, id, user_id);
     *fused = true;
     return GRAFT_OK;
 }
@@ -83,21 +79,22 @@ static bool fuse_activation(gft_graph *graph, gft_node_id id, gft_node_id user_i
         const gft_unary_attrs *attrs = user->attrs;
         epilogue->alpha = attrs->alpha;
     }
-    take_over(graph, id, user_id);
+    gft_rewrite_take_over(graph, id, user_id);
     return true;
 }
 
-static graft_status fuse_node(gft_graph *graph, gft_node_id id, graft_error *err) {
+static graft_status fuse_node(gft_graph *graph, gft_rewrite_users *users, gft_node_id id,
+                              graft_error *err) {
     bool fused = gft_rewrite_epilogue(&graph->nodes[id]) != NULL;
     while (fused) {
         fused = false;
-        gft_node_id user = gft_rewrite_sole_user(graph, graph->nodes[id].outputs[0]);
+        gft_node_id user = gft_rewrite_sole_user(users, graph->nodes[id].outputs[0]);
         if (user < 0)
             break;
         switch (graph->nodes[user].op->kind) {
         case GFT_KIND_BIAS_ADD:
         case GFT_KIND_ADD:
-            GFT_TRY(fuse_sum(graph, id, user, &fused, err));
+            GFT_TRY(fuse_sum(graph, users, id, user, &fused, err));
             break;
         case GFT_KIND_UNARY:
             fused = fuse_activation(graph, id, user);
@@ -118,12 +115,15 @@ graft_status gft_rewrite_fuse_epilogue(gft_graph *graph, const gft_rewrite_optio
     if (!order)
         return gft_fail_memory(err, bytes, "a graph's order");
     int32_t count = 0;
+    gft_rewrite_users users = {NULL, NULL};
     graft_status status;
+    GFT_GOTO(gft_rewrite_users_init(&users, graph, err));
     GFT_GOTO(gft_graph_order(graph, order, &count, err));
     for (int32_t i = count - 1; i >= 0; i--)
-        GFT_GOTO(fuse_node(graph, order[i], err));
+        GFT_GOTO(fuse_node(graph, &users, order[i], err));
     GFT_GOTO(gft_rewrite_input_scale(graph, err));
 done:
+    gft_rewrite_users_deinit(&users);
     gft_free(order);
     return status;
 }

@@ -34,21 +34,26 @@ static int32_t find_scale(const gft_graph *graph, const gft_node *product) {
 }
 
 graft_status gft_rewrite_input_scale(gft_graph *graph, graft_error *err) {
-    for (int32_t i = 0; i < graph->node_count; i++) {
+    gft_rewrite_users users;
+    graft_status status = gft_rewrite_users_init(&users, graph, err);
+    for (int32_t i = 0; i < graph->node_count && status == GRAFT_OK; i++) {
         gft_node *conv = &graph->nodes[i];
         if (!is_point_conv(graph, conv))
             continue;
         const gft_node *product = gft_graph_producer(graph, conv->inputs[0], GFT_KIND_MUL);
-        if (!product || gft_rewrite_sole_user(graph, conv->inputs[0]) != i)
+        if (!product || gft_rewrite_sole_user(&users, conv->inputs[0]) != i)
             continue;
         int32_t k = find_scale(graph, product);
         if (k < 0)
             continue;
         gft_node_id product_id = graph->values[conv->inputs[0]].node;
-        GFT_TRY(gft_rewrite_insert_input(graph, i, conv->input_count, product->inputs[k], err));
+        status = gft_rewrite_insert_input(graph, i, conv->input_count, product->inputs[k], err);
+        if (status != GRAFT_OK)
+            break;
         conv->inputs[0] = product->inputs[1 - k];
         ((gft_conv2d_attrs *)conv->attrs)->epilogue.has_input_scale = true;
         gft_graph_remove(graph, product_id);
     }
-    return GRAFT_OK;
+    gft_rewrite_users_deinit(&users);
+    return status;
 }

@@ -6,23 +6,38 @@
 #include "base/alloc.h"
 #include "graph/rewrite_priv.h"
 
-gft_node_id gft_rewrite_sole_user(const gft_graph *graph, gft_value_id value) {
-    for (int32_t i = 0; i < graph->output_count; i++) {
-        if (graph->outputs[i].value == value)
-            return -1;
-    }
-    gft_node_id user = -1;
+graft_status gft_rewrite_users_init(gft_rewrite_users *users, const gft_graph *graph,
+                                    graft_error *err) {
+    size_t values = (size_t)graph->value_count + 1;
+    users->count = gft_calloc(2 * values, sizeof *users->count);
+    if (!users->count)
+        return gft_fail_memory(err, 2 * values * sizeof *users->count, "the users of values");
+    users->node = users->count + values;
     for (int32_t i = 0; i < graph->node_count; i++) {
         const gft_node *node = &graph->nodes[i];
         for (int32_t k = 0; k < node->input_count && node->op; k++) {
-            if (node->inputs[k] != value)
-                continue;
-            if (user >= 0)
-                return -1;
-            user = i;
+            users->count[node->inputs[k]]++;
+            users->node[node->inputs[k]] = i;
         }
     }
-    return user;
+    for (int32_t i = 0; i < graph->output_count; i++) {
+        users->count[graph->outputs[i].value]++;
+        users->node[graph->outputs[i].value] = -1;
+    }
+    return GRAFT_OK;
+}
+
+void gft_rewrite_users_deinit(gft_rewrite_users *users) {
+    gft_free(users->count);
+    users->count = NULL;
+}
+
+void gft_rewrite_take_over(gft_graph *graph, gft_node_id id, gft_node_id user) {
+    gft_value_id result = graph->nodes[user].outputs[0];
+    graph->nodes[id].outputs[0] = result;
+    graph->values[result].node = id;
+    graph->values[result].output = 0;
+    gft_graph_remove(graph, user);
 }
 
 gft_epilogue_attrs *gft_rewrite_epilogue(const gft_node *node) {

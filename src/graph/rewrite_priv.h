@@ -7,8 +7,22 @@
 #include "graph/graph_priv.h"
 #include "graph/rewrite.h"
 
+/* Who uses each value, counted once; the rewrite that changes a graph keeps it true. */
+typedef struct gft_rewrite_users {
+    int32_t *count;    /* node inputs and graph outputs */
+    gft_node_id *node; /* one of them; -1: a graph output */
+} gft_rewrite_users;
+
+GRAFT_MUST_CHECK graft_status gft_rewrite_users_init(gft_rewrite_users *users,
+                                                     const gft_graph *graph, graft_error *err);
+void gft_rewrite_users_deinit(gft_rewrite_users *users);
 /** The node that is the only use of the value (one input of one node, no graph output), or -1. */
-gft_node_id gft_rewrite_sole_user(const gft_graph *graph, gft_value_id value);
+static inline gft_node_id gft_rewrite_sole_user(const gft_rewrite_users *users,
+                                                gft_value_id value) {
+    return users->count[value] == 1 ? users->node[value] : -1;
+}
+/** From now on the node makes the value that `user` made, and `user` is gone. Users of that value are the same. */
+void gft_rewrite_take_over(gft_graph *graph, gft_node_id node, gft_node_id user);
 /** The epilogue of a conv2d, depthwise_conv2d or dense node; NULL for all others. */
 gft_epilogue_attrs *gft_rewrite_epilogue(const gft_node *node);
 /** Per-channel numbers: one per channel on the last axis, all other dimensions 1; or a single number. */
