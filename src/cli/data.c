@@ -1,0 +1,146 @@
+/*
+ * graft data: import published archives, look at a data set.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/json_out.h"
+#include "cli/verbs.h"
+
+static int data_import(int argc, char **argv) {
+    static const cli_verb verb = {"data import", "KIND FILE DIR", "class folders from a published archive (kinds: elpv)",
+                                  "graft data import elpv elpv_dataset.whl solar", 3, 3};
+    graft_import_options o = graft_import_options_default();
+    int32_t seed = 1;
+    bool json = false;
+    const cli_option options[] = {{"test-fraction", CLI_REAL, &o.test_fraction, "F", "share that goes to test/", 0, 0.99},
+                                  {"seed", CLI_INT, &seed, "N", "of the split", 0, 2147483647},
+                                  {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
+                                  {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
+    cli_args args;
+    graft_error err = {0};
+    graft_import_report r;
+    int code = cli_parse(&verb, options, argc, argv, &args);
+    if (code != CLI_OK)
+        return code == CLI_HELP_SHOWN ? CLI_OK : code;
+    o.seed = (uint64_t)seed;
+    if (graft_data_import(args.items[0], args.items[1], args.items[2], &o, &r, &err) != GRAFT_OK)
+        return cli_fail("data import", &err);
+    if (json) {
+        cli_json j = {0};
+        cli_json_open(&j, NULL, '{');
+        cli_json_text(&j, "out", args.items[2]);
+        cli_json_int(&j, "classes", r.classes);
+        cli_json_int(&j, "train", r.train);
+        cli_json_int(&j, "test", r.test);
+        cli_json_int(&j, "left_out", r.left_out);
+        cli_json_close(&j, '}');
+    } else {
+        printf("%s: %lld train and %lld test pictures in %d classes (%lld left out)\n", args.items[2], (long long)r.train,
+               (long long)r.test, (int)r.classes, (long long)r.left_out);
+    }
+    return CLI_OK;
+}
+
+static void show_counts(const graft_dataset *data, bool json) {
+    static const graft_split splits[] = {GRAFT_SPLIT_TRAIN, GRAFT_SPLIT_VALIDATION, GRAFT_SPLIT_TEST};
+    int32_t classes = graft_dataset_class_count(data);
+    cli_json j = {0};
+    if (!json) {
+        printf("%-32s %8s %8s %8s\n", "class", "train", "val", "test");
+        for (int32_t c = 0; c < classes; c++) {
+            printf("%-32.32s", graft_dataset_class_name(data, c));
+            for (int s = 0; s < 3; s++)
+                printf(" %8lld", (long long)graft_dataset_class_samples(data, splits[s], c));
+            printf("\n");
+        }
+        printf("%-32s", "all");
+        for (int s = 0; s < 3; s++)
+            printf(" %8lld", (long long)graft_dataset_count(data, splits[s]));
+        printf("\n%lld other files were left alone\n", (long long)graft_dataset_ignored_count(data));
+        return;
+    }
+    cli_json_open(&j, NULL, '{');
+    cli_json_open(&j, "classes", '[');
+    for (int32_t c = 0; c < classes; c++) {
+        cli_json_open(&j, NULL, '{');
+        cli_json_text(&j, "name", graft_dataset_class_name(data, c));
+        for (int s = 0; s < 3; s++)
+            cli_json_int(&j, graft_split_name(splits[s]), graft_dataset_class_samples(data, splits[s], c));
+        cli_json_close(&j, '}');
+    }
+    cli_json_close(&j, ']');
+    for (int s = 0; s < 3; s++)
+        cli_json_int(&j, graft_split_name(splits[s]), graft_dataset_count(data, splits[s]));
+    cli_json_int(&j, "ignored", graft_dataset_ignored_count(data));
+    cli_json_close(&j, '}');
+}
+
+enum { CELL = 96, GAP = 4, COLUMNS = 10, MAX_ROWS = 40 };
+
+/* A row of pictures per class, the first ones of each. */
+static graft_status draw_grid(const graft_dataset *data, const char *out, graft_error *err) {
+    int32_t rows = graft_dataset_class_count(data);
+    rows = rows < MAX_ROWS ? rows : MAX_ROWS;
+    int32_t width = COLUMNS * (CELL + GAP) + GAP;
+    int32_t height = rows * (CELL + GAP) + GAP;
+    graft_preprocess rule = graft_preprocess_default(CELL, CELL);
+    float *cell = malloc(sizeof(float) * CELL * CELL * 3);
+    uint8_t *grid = malloc((size_t)width * (size_t)height * 3);
+    graft_status status = GRAFT_RESOURCE_EXHAUSTED;
+    if (!cell || !grid)
+        goto done;
+    memset(grid, 0xf4, (size_t)width * (size_t)height * 3);
+    for (int32_t r = 0; r < rows; r++) {
+        int32_t column = 0;
+        for (int64_t id = 0; id < graft_dataset_count(data, GRAFT_SPLIT_ALL) && column < COLUMNS; id++) {
+            if (graft_dataset_sample_label(data, id) != r ||
+                graft_preprocess_file(&rule, graft_dataset_sample_path(data, id), cell, NULL) != GRAFT_OK)
+                continue;
+            for (int32_t y = 0; y < CELL; y++) {
+                size_t at = ((size_t)(GAP + r * (CELL + GAP) + y) * (size_t)width + (size_t)(GAP + column * (CELL + GAP))) * 3;
+                for (int32_t x = 0; x < CELL * 3; x++)
+                    grid[at + (size_t)x] = (uint8_t)(cell[y * CELL * 3 + x] + 0.5f);
+            }
+            column++;
+        }
+    }
+    status = graft_picture_write_png(out, grid, height, width, 3, err);
+done:
+    free(cell);
+    free(grid);
+    return status;
+}
+
+static int data_show(int argc, char **argv) {
+    static const cli_verb verb = {"data show", "DATA", "classes and counts; a sheet of pictures", "graft data show pictures --out grid.png", 1, 1};
+    const char *out = NULL;
+    bool json = false;
+    const cli_option options[] = {{"out", CLI_TEXT, &out, "FILE", "PNG with a row of pictures per class", 0, 0},
+                                  {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
+                                  {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
+    cli_args args;
+    graft_error err = {0};
+    graft_dataset *data = NULL;
+    int code = cli_parse(&verb, options, argc, argv, &args);
+    if (code != CLI_OK)
+        return code == CLI_HELP_SHOWN ? CLI_OK : code;
+    if (graft_dataset_open(args.items[0], GRAFT_DATASET_ONE_CLASS_OK | GRAFT_DATASET_EMPTY_CLASS_OK, &data, &err) != GRAFT_OK)
+        return cli_fail("data show", &err);
+    show_counts(data, json);
+    if (out && draw_grid(data, out, &err) != GRAFT_OK)
+        code = cli_fail("data show", &err);
+    graft_dataset_free(data);
+    return code;
+}
+
+int cli_data(int argc, char **argv) {
+    static const cli_subverb table[] = {
+        {"import", data_import, "class folders from a published archive"},
+        {"show", data_show, "classes and counts; a sheet of pictures"},
+        {NULL, NULL, NULL},
+    };
+    return cli_dispatch("data", table, argc, argv);
+}
