@@ -102,3 +102,15 @@ if(GRAFT_PYTHON AND NOT GRAFT_SANITIZE AND NOT GRAFT_FUZZ AND NOT GRAFT_COVERAGE
         set_tests_properties(lint_${check} PROPERTIES LABELS lint TIMEOUT 300)
     endforeach()
 endif()
+
+# Small programs that let the interop tests reach C entry points without a command-line verb: bin/<name>.
+file(GLOB files CONFIGURE_DEPENDS ${GFT_TEST_DIR}/interop/tools/*.c)
+set(gft_interop_tools)
+foreach(file IN LISTS files)
+    get_filename_component(name ${file} NAME_WE)
+    add_executable(${name} EXCLUDE_FROM_ALL ${file})
+    target_compile_options(${name} PRIVATE ${GFT_TEST_WARNINGS})
+    target_link_libraries(${name} PRIVATE gft_everything)
+    list(APPEND gft_interop_tools ${name})
+endforeach()
+add_custom_target(interop_tools DEPENDS ${gft_interop_tools})
