@@ -105,12 +105,9 @@ endif()
 
 # Small programs that let the interop tests reach C entry points without a command-line verb: bin/<name>.
 file(GLOB files CONFIGURE_DEPENDS ${GFT_TEST_DIR}/interop/tools/*.c)
-set(gft_interop_tools)
 foreach(file IN LISTS files)
     get_filename_component(name ${file} NAME_WE)
-    add_executable(${name} EXCLUDE_FROM_ALL ${file})
+    add_executable(${name} ${file})
     target_compile_options(${name} PRIVATE ${GFT_TEST_WARNINGS})
     target_link_libraries(${name} PRIVATE gft_everything)
-    list(APPEND gft_interop_tools ${name})
 endforeach()
-add_custom_target(interop_tools DEPENDS ${gft_interop_tools})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("GRAFT_BIN_DIR", ROOT / "build" / "release" / "bin"))
+BIN = pathlib.Path(os.environ.get("GRAFT_BIN_DIR") or pathlib.Path(os.environ.get("GRAFT_BUILD", ROOT / "build" / "release")) / "bin")
 TOOL = BIN / "formats_tool"
 
 
