@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 #include "ops/epilogue_gradient.h"
+#include "ops/grad_build.h"
 #include "ops/gradients.h"
 #include "ops/ops.h"
 
@@ -19,12 +20,12 @@ static graft_status conv_gradient(gft_grad *grad, const gft_op *to_input, const 
     if (grad->wanted[0]) {
         op_attrs.shape = gft_graph_value(grad->graph, x)->desc.shape;
         const gft_value_id inputs[] = {dy, filter};
-        GFT_TRY(gft_graph_add(grad->graph, to_input, NULL, &op_attrs, inputs, 2, &grad->input_grads[0], err));
+        GFT_TRY(gft_grad_node(grad, to_input, &op_attrs, inputs, 2, &grad->input_grads[0], err));
     }
     if (grad->wanted[1]) {
         op_attrs.shape = gft_graph_value(grad->graph, filter)->desc.shape;
         const gft_value_id inputs[] = {x, dy};
-        GFT_TRY(gft_graph_add(grad->graph, to_filter, NULL, &op_attrs, inputs, 2, &grad->input_grads[1], err));
+        GFT_TRY(gft_grad_node(grad, to_filter, &op_attrs, inputs, 2, &grad->input_grads[1], err));
     }
     return gft_epilogue_gradient(grad, &epilogue, err);
 }

@@ -3,6 +3,7 @@
  */
 #include "ops/epilogue_gradient.h"
 
+#include "ops/grad_build.h"
 #include "ops/ops.h"
 
 graft_status gft_epilogue_check_gradient(const char *node, const gft_epilogue_attrs *attrs, graft_error *err) {
@@ -24,5 +25,5 @@ graft_status gft_epilogue_gradient(gft_grad *grad, const gft_epilogue *epilogue,
         grad->input_grads[epilogue->bias] = dy;
         return GRAFT_OK;
     }
-    return gft_graph_add(grad->graph, &gft_op_reduce_sum, NULL, &attrs, &dy, 1, &grad->input_grads[epilogue->bias], err);
+    return gft_grad_node(grad, &gft_op_reduce_sum, &attrs, &dy, 1, &grad->input_grads[epilogue->bias], err);
 }
