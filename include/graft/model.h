@@ -128,7 +128,13 @@ typedef struct graft_evaluation {
     int64_t *support, *confusion;
 } graft_evaluation;
 typedef void (*graft_progress_fn)(void *context, int64_t done, int64_t total);
-/** Evaluates a classifier on a split; classes are matched by name. Free with graft_evaluation_deinit. */
+/**
+ * Evaluates a classifier on a split; classes are matched by name (the data set is renumbered to the model's labels).
+ *
+ * @param options NULL: the model's own rule, on the test split, else validation, else all; never shuffled or augmented
+ * @param out     loss is Keras' (mean of -log p, p clipped at 1e-7); scores that are no distribution count as logits
+ * Free with graft_evaluation_deinit.
+ */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_evaluate(graft_session *session, graft_dataset *dataset, const graft_data_options *options,
                                                        graft_progress_fn progress, void *context, graft_evaluation *out,
                                                        graft_error *err);
