@@ -33,9 +33,9 @@ typedef float gft_spread_f32_kernel(const float *x, int64_t n, float centre);
 /* acc[c] = acc[c] + x[r][c], or the larger of both, over r; row r starts at r * row_stride. */
 typedef void gft_fold_rows_f32_kernel(const float *x, int64_t rows, int64_t row_stride,
                                       int64_t cols, float *acc);
-/* acc[c] += (x[r][c] - centre[c])^2 over r. */
+/* acc[c] += d, acc_square[c] += d^2 over r, with d = x[r][c] - centre[c]. */
 typedef void gft_spread_rows_f32_kernel(const float *x, const float *centre, int64_t rows,
-                                        int64_t cols, float *acc);
+                                        int64_t cols, float *acc, float *acc_square);
 /* acc_y[c] += dy[r][c]; acc_xy[c] += dy[r][c] * (x[r][c] - centre[c]) over r. */
 typedef void gft_norm_sums_f32_kernel(const float *dy, const float *x, const float *centre,
                                       int64_t rows, int64_t cols, float *acc_y, float *acc_xy);

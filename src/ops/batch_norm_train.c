@@ -1,9 +1,9 @@
 /*
  * batch_norm_train: x (...,C), gamma, beta -> y, mean, biased variance over all rows.
  *
- * Phase 0: mean and sum of squared deviations per block of rows (two passes over a block that is in
- * the cache). Phase 1: blocks joined in index order by Chan, Golub and LeVeque's update, in double,
- * by ranges of channels. Phase 2: y.
+ * Phase 0: per block of rows, a first mean, then the sum and sum of squares of deviations from it (two passes over a block
+ * that is in the cache; the sum corrects the first mean's rounding). Phase 1: blocks joined in index order by Chan, Golub
+ * and LeVeque's update, in double, by ranges of channels. Phase 2: y.
  */
 #include <math.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include "ops/ops.h"
 
 #define CHANNEL_BLOCK 64
+#define ROWS_PER_BLOCK 3 /* of results in scratch */
 
 static graft_status infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_check_f32(in, err));
@@ -33,8 +34,8 @@ static void cost(const gft_infer *in, gft_cost *out) {
 static graft_status prepare(gft_prepare *p, graft_error *err) {
     gft_rows r = gft_desc_rows(&p->inputs[0]);
     const int64_t blocks = gft_grid_count(r.rows, gft_grid_rows(r.cols));
-    size_t floats; /* per block: means, deviations; then one row of scales */
-    if (!gft_size_mul((size_t)(2 * blocks + 1), (size_t)r.cols, &floats) ||
+    size_t floats; /* per block: moments; then one row of scales */
+    if (!gft_size_mul((size_t)(ROWS_PER_BLOCK * blocks + 1), (size_t)r.cols, &floats) ||
         !gft_size_mul(floats, sizeof(float), &p->scratch_bytes))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "partial sums are too large");
     p->phases = 3;
@@ -44,14 +45,14 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     return GRAFT_OK;
 }
 
-static void block_moments(const float *x, int64_t rows, int64_t cols, float *mean, float *spread) {
+/* moments: three rows of x.cols, the first mean, sum and sum of squares of deviations from it. */
+static void block_moments(const float *x, int64_t rows, int64_t cols, float *moments) {
     const gft_kernel_table *k = gft_kernels();
     const float inverse = 1.0f / (float)rows;
-    memset(mean, 0, (size_t)cols * sizeof *mean);
-    memset(spread, 0, (size_t)cols * sizeof *spread);
-    k->sum_rows_f32(x, rows, cols, cols, mean);
-    k->mul_f32(mean, 1, &inverse, 0, mean, cols);
-    k->spread_rows_f32(x, mean, rows, cols, spread);
+    memset(moments, 0, ROWS_PER_BLOCK * (size_t)cols * sizeof *moments);
+    k->sum_rows_f32(x, rows, cols, cols, moments);
+    k->mul_f32(moments, 1, &inverse, 0, moments, cols);
+    k->spread_rows_f32(x, moments, rows, cols, moments + cols, moments + 2 * cols);
 }
 
 static void join_moments(const float *moments, gft_rows x, int64_t c, float *mean,
@@ -61,13 +62,16 @@ static void join_moments(const float *moments, gft_rows x, int64_t c, float *mea
     double s = 0.0;
     double count = 0.0;
     for (int64_t b = 0; b * per_block < x.rows; b++) {
+        const float *at = moments + ROWS_PER_BLOCK * b * x.cols + c;
         const double n = (double)gft_i64_min(per_block, x.rows - b * per_block);
-        const double delta = (double)moments[2 * b * x.cols + c] - m;
-        s += (double)moments[(2 * b + 1) * x.cols + c] + delta * delta * count * n / (count + n);
+        const double off = (double)at[x.cols] / n; /* of the first mean */
+        const double delta = (double)at[0] + off - m;
+        s += (double)at[2 * x.cols] - off * off * n + delta * delta * count * n / (count + n);
         m += delta * n / (count + n);
         count += n;
     }
     *mean = (float)m;
+    s = s < 0.0 ? 0.0 : s; /* NaN stays */
     *variance = count > 0.0 ? (float)(s / count) : 0.0f;
 }
 
@@ -80,13 +84,13 @@ static void run(const gft_exec *exec) {
     const gft_rows x = gft_desc_rows(&exec->inputs_desc[0]);
     const int64_t per_block = gft_grid_rows(x.cols);
     float *moments = exec->scratch;
-    float *scale = moments + 2 * gft_grid_count(x.rows, per_block) * x.cols;
+    float *scale = moments + ROWS_PER_BLOCK * gft_grid_count(x.rows, per_block) * x.cols;
     const gft_range r = gft_grid_range(x.rows, per_block, exec->task);
     const float *from = (const float *)exec->inputs[0] + r.begin * x.cols;
     if (exec->phase == 0) {
-        float *to = moments + 2 * exec->task * x.cols;
+        float *to = moments + ROWS_PER_BLOCK * exec->task * x.cols;
         if (r.end > r.begin)
-            block_moments(from, r.end - r.begin, x.cols, to, to + x.cols);
+            block_moments(from, r.end - r.begin, x.cols, to);
     } else if (exec->phase == 1) {
         const gft_range c = gft_grid_range(x.cols, CHANNEL_BLOCK, exec->task);
         for (int64_t i = c.begin; i < c.end; i++) {

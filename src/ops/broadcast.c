@@ -156,7 +156,8 @@ graft_status gft_grad_broadcast_to(gft_grad *grad, graft_error *err) {
                             "gradient of a mean over a dimension that is not known yet");
         copies *= from == large.dims[i] ? 1.0 : (double)large.dims[i];
     }
-    return gft_grad_scale(grad, summed, (float)(1.0 / copies), &grad->input_grads[0], err);
+    return gft_grad_scale(grad, summed, copies > 0.0 ? (float)(1.0 / copies) : 0.0f,
+                          &grad->input_grads[0], err);
 }
 
 /* The second input's values are not read: no gradient flows into it. */

@@ -13,7 +13,9 @@
 #define COLUMN_BLOCK 1024
 #define ENOUGH_TASKS 64
 #define JOIN_BLOCK 2048
-#define RUN_ELEMS 65536 /* longest run that is summed in f32 */
+/* Sums longer than these are made of sums this long: rounding errors grow with the length. */
+#define RUN_ELEMS 1024
+#define RUN_ROWS 256
 
 /* A mixed-radix counter over merged dimensions, outermost first. */
 typedef struct odometer {
@@ -116,6 +118,7 @@ graft_status gft_reduce_prepare(gft_prepare *p, uint32_t axes, bool max, bool me
     s->scale = mean ? 1.0f / (float)(s->folded.count * s->rows)
                     : 1.0f; /* nothing to fold: 0 * inf = NaN */
     p->tasks[0] = s->kept_tasks * s->column_blocks * s->pieces;
+    p->worker_scratch_bytes = s->runs ? 0 : COLUMN_BLOCK * sizeof(float);
     if (s->pieces > 1) {
         const int64_t outputs = s->kept.count * s->cols;
         size_t bytes;
@@ -150,18 +153,37 @@ static float fold_runs(const reduce_state *s, const float *x, gft_range units) {
     return s->max ? best : (float)sum;
 }
 
+/* Folds `rows` rows of n columns at x into acc, by way of `part` (n values) where there are many. */
+static void fold_block(const reduce_state *s, const float *x, int64_t rows, int64_t n, float *acc,
+                       float *part) {
+    const gft_kernel_table *k = s->kernels;
+    if (s->max) {
+        k->max_rows_f32(x, rows, s->cols, n, acc);
+        return;
+    }
+    if (rows <= RUN_ROWS) {
+        k->sum_rows_f32(x, rows, s->cols, n, acc);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r += RUN_ROWS) {
+        memset(part, 0, (size_t)n * sizeof *part);
+        k->sum_rows_f32(x + r * s->cols, gft_i64_min(RUN_ROWS, rows - r), s->cols, n, part);
+        k->add_f32(acc, 1, part, 1, acc, n);
+    }
+}
+
 /* Folds units of rows of n columns at x into acc. */
-static void fold_rows(const reduce_state *s, const float *x, gft_range units, int64_t n,
-                      float *acc) {
-    gft_fold_rows_f32_kernel *fold = s->max ? s->kernels->max_rows_f32 : s->kernels->sum_rows_f32;
+static void fold_rows(const reduce_state *s, const float *x, gft_range units, int64_t n, float *acc,
+                      float *part) {
     const int64_t outer_begin = s->cut_rows ? 0 : units.begin;
     const int64_t outer_end = s->cut_rows ? s->folded.count : units.end;
     const gft_range rows = s->cut_rows ? units : (gft_range){0, s->rows};
     for (int64_t c = 0; c < n; c++)
         acc[c] = s->max ? -INFINITY : 0.0f;
-    for (int64_t o = outer_begin; o < outer_end; o++)
-        fold(x + offset_of(&s->folded, o) + rows.begin * s->cols, rows.end - rows.begin, s->cols, n,
-             acc);
+    for (int64_t o = outer_begin; o < outer_end; o++) {
+        const float *from = x + offset_of(&s->folded, o) + rows.begin * s->cols;
+        fold_block(s, from, rows.end - rows.begin, n, acc, part);
+    }
 }
 
 static void scale_values(float *y, int64_t n, float scale) {
@@ -169,7 +191,9 @@ static void scale_values(float *y, int64_t n, float scale) {
         y[i] *= scale;
 }
 
-static void run_pieces(const reduce_state *s, const float *x, float *y, bool last, int64_t task) {
+static void run_pieces(const reduce_state *s, const gft_exec *exec, float *y, bool last) {
+    const float *x = exec->inputs[0];
+    const int64_t task = exec->task;
     const int64_t piece = task % s->pieces;
     const int64_t block = task / s->pieces % s->column_blocks;
     const int64_t units = s->cut_rows ? s->rows : s->folded.count;
@@ -184,7 +208,7 @@ static void run_pieces(const reduce_state *s, const float *x, float *y, bool las
         if (s->runs)
             *to = fold_runs(s, from, fold);
         else
-            fold_rows(s, from + cols.begin, fold, cols.end - cols.begin, to);
+            fold_rows(s, from + cols.begin, fold, cols.end - cols.begin, to, exec->worker_scratch);
         if (last)
             scale_values(to, cols.end - cols.begin, s->scale);
     }
@@ -211,7 +235,7 @@ void gft_reduce_run(const gft_exec *exec) {
     if (exec->phase == 1)
         join(s, exec->scratch, y, exec->task);
     else if (s->pieces > 1)
-        run_pieces(s, exec->inputs[0], exec->scratch, false, exec->task);
+        run_pieces(s, exec, exec->scratch, false);
     else
-        run_pieces(s, exec->inputs[0], y, true, exec->task);
+        run_pieces(s, exec, y, true);
 }

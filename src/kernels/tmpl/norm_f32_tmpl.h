@@ -22,16 +22,19 @@
 #define STORE_SOME(p, a) v_store_n((p) + c, a, cols - c)
 
 void V_NAME(spread_rows_f32)(const float *x, const float *centre, int64_t rows, int64_t cols,
-                             float *acc) {
+                             float *acc, float *acc_square) {
 #define BODY(LOAD, STORE)                                                                          \
     do {                                                                                           \
         const vec m = LOAD(centre);                                                                \
         vec s = LOAD(acc);                                                                         \
+        vec t = LOAD(acc_square);                                                                  \
         for (int64_t r = 0; r < rows; r++) {                                                       \
             const vec d = v_sub(LOAD(x + r * cols), m);                                            \
-            s = v_fma(d, d, s);                                                                    \
+            s = v_add(s, d);                                                                       \
+            t = v_fma(d, d, t);                                                                    \
         }                                                                                          \
         STORE(acc, s);                                                                             \
+        STORE(acc_square, t);                                                                      \
     } while (0)
     FOR_COLUMNS(BODY);
 #undef BODY
