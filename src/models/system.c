@@ -23,7 +23,7 @@
 #define TEXT_OF(x) TEXT_OF_(x)
 
 const char *graft_version(void) {
-    return GRAFT_VERSION;
+    return GFT_VERSION;
 }
 
 /* The sink as the program gave it; set once, at start, as gft_log_set_sink is. */
