@@ -36,11 +36,11 @@ typedef struct op_check {
     const void *attrs;
     int32_t count;
     graft_tensor_desc inputs[CHECK_INPUTS]; /* concrete */
-    void *data[CHECK_INPUTS];               /* made by check_fill, or the test's own; freed by check_free */
-    uint32_t symbolic;                      /* bit d: dimension d of every input is declared -1 */
-    uint32_t differentiable;                /* bit i: a gradient is expected for input i */
+    void *data[CHECK_INPUTS]; /* made by check_fill, or the test's own; freed by check_free */
+    uint32_t symbolic;        /* bit d: dimension d of every input is declared -1 */
+    uint32_t differentiable;  /* bit i: a gradient is expected for input i */
     op_reference reference;
-    double tolerance; /* of output 0, relative to its largest value; 0: 2e-6 */
+    double tolerance;          /* of output 0, relative to its largest value; 0: 2e-6 */
     double gradient_tolerance; /* likewise; 0: 2e-5 */
     /* results */
     graft_tensor_desc outputs[CHECK_OUTPUTS];
@@ -54,7 +54,8 @@ typedef struct op_check {
     } while (0)
 
 /* Adds a float32 (or other) input of these dimensions, filled with values in low..high. */
-static inline void check_input(op_check *c, graft_dtype dtype, graft_shape shape, double low, double high) {
+static inline void check_input(op_check *c, graft_dtype dtype, graft_shape shape, double low,
+                               double high) {
     gft_rng rng = gft_rng_make(7, GFT_RNG_TEST, (uint64_t)c->count);
     graft_tensor_desc *desc = &c->inputs[c->count];
     *desc = (graft_tensor_desc){dtype, shape, NULL};
@@ -71,7 +72,8 @@ static inline void check_input(op_check *c, graft_dtype dtype, graft_shape shape
         else if (dtype == GRAFT_S64)
             ((int64_t *)(void *)p)[i] = (int64_t)floor(v);
         else
-            memset(p + (size_t)i * graft_dtype_bytes(dtype), (int)v & 0x7f, graft_dtype_bytes(dtype));
+            memset(p + (size_t)i * graft_dtype_bytes(dtype), (int)v & 0x7f,
+                   graft_dtype_bytes(dtype));
     }
     c->data[c->count++] = p;
 }
@@ -90,11 +92,14 @@ static inline void check_free(op_check *c) {
     c->count = 0;
 }
 
-static inline int64_t check_elems(const graft_tensor_desc *desc) { return gft_shape_elems(&desc->shape); }
+static inline int64_t check_elems(const graft_tensor_desc *desc) {
+    return gft_shape_elems(&desc->shape);
+}
 
 /* A graph with c's inputs and node; values: the inputs, then the outputs. */
-static inline graft_status check_graph(const op_check *c, bool symbolic, gft_graph **graph, gft_value_id *inputs,
-                                       gft_value_id *outputs, graft_error *err) {
+static inline graft_status check_graph(const op_check *c, bool symbolic, gft_graph **graph,
+                                       gft_value_id *inputs, gft_value_id *outputs,
+                                       graft_error *err) {
     assert_int_equal(gft_graph_new(NULL, graph, err), GRAFT_OK);
     for (int32_t i = 0; i < c->count; i++) {
         char name[16];
@@ -123,8 +128,8 @@ static inline void check_refused(op_check *c, const char *words) {
 }
 
 /* Runs a graph with these threads; results as fresh blocks of memory. */
-static inline void check_run_graph(const op_check *c, const gft_graph *graph, const void *const *data, int threads,
-                                   void **results) {
+static inline void check_run_graph(const op_check *c, const gft_graph *graph,
+                                   const void *const *data, int threads, void **results) {
     graft_error err = {0};
     graft_shape shapes[CHECK_INPUTS + 1];
     gft_plan *plan = NULL;
@@ -151,8 +156,9 @@ static inline void check_run_graph(const op_check *c, const gft_graph *graph, co
 }
 
 /* Runs with 1 and 7 threads and compares the bits; the results are those of 1. */
-static inline void check_run_both(const op_check *c, const gft_graph *graph, const graft_tensor_desc *outputs,
-                                  const void *const *data, void **results) {
+static inline void check_run_both(const op_check *c, const gft_graph *graph,
+                                  const graft_tensor_desc *outputs, const void *const *data,
+                                  void **results) {
     void *again[CHECK_INPUTS + CHECK_OUTPUTS] = {0};
     check_run_graph(c, graph, data, 1, results);
     check_run_graph(c, graph, data, 7, again);
@@ -180,16 +186,18 @@ static inline double *check_as_double(const op_check *c, int32_t i) {
     return p;
 }
 
-static inline void check_close(const char *what, const float *got, const double *want, int64_t n, double tolerance) {
+static inline void check_close(const char *what, const float *got, const double *want, int64_t n,
+                               double tolerance) {
     double largest = 1e-3;
     for (int64_t i = 0; i < n; i++)
         largest = isfinite(want[i]) && fabs(want[i]) > largest ? fabs(want[i]) : largest;
     for (int64_t i = 0; i < n; i++) {
         bool same = isfinite(want[i]) ? fabs((double)got[i] - want[i]) <= tolerance * largest
-                                      : isnan(want[i]) ? isnan(got[i]) : (double)got[i] == want[i];
+                    : isnan(want[i])  ? isnan(got[i])
+                                      : (double)got[i] == want[i];
         if (!same)
-            fail_msg("%s, element %lld of %lld: %.9g, expected %.9g within %g", what, (long long)i, (long long)n,
-                     (double)got[i], want[i], tolerance * largest);
+            fail_msg("%s, element %lld of %lld: %.9g, expected %.9g within %g", what, (long long)i,
+                     (long long)n, (double)got[i], want[i], tolerance * largest);
     }
 }
 
@@ -237,7 +245,8 @@ static inline double check_loss(const op_check *c, double **x, const float *w, d
     return sum;
 }
 
-static inline void check_differences(const op_check *c, const float *w, int32_t input, const float *got) {
+static inline void check_differences(const op_check *c, const float *w, int32_t input,
+                                     const float *got) {
     double *x[CHECK_INPUTS];
     double *y = gft_calloc((size_t)check_elems(&c->outputs[0]) + 1, sizeof *y);
     int64_t n = check_elems(&c->inputs[input]);

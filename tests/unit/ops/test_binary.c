@@ -3,16 +3,24 @@
  */
 #include "unit/ops/op_check.h"
 
-static double f_add(double a, double b) { return a + b; }
-static double f_sub(double a, double b) { return a - b; }
-static double f_mul(double a, double b) { return a * b; }
-static double f_div(double a, double b) { return a / b; }
+static double f_add(double a, double b) {
+    return a + b;
+}
+static double f_sub(double a, double b) {
+    return a - b;
+}
+static double f_mul(double a, double b) {
+    return a * b;
+}
+static double f_div(double a, double b) {
+    return a / b;
+}
 
 static const struct binary_case {
     const gft_op *op;
     double (*f)(double, double);
 } cases[] = {
-    {&gft_op_add, f_add}, {&gft_op_sub, f_sub},      {&gft_op_mul, f_mul},
+    {&gft_op_add, f_add}, {&gft_op_sub, f_sub},    {&gft_op_mul, f_mul},
     {&gft_op_div, f_div}, {&gft_op_maximum, fmax}, {&gft_op_minimum, fmin},
 };
 #define CASES (sizeof cases / sizeof cases[0])
@@ -43,7 +51,10 @@ static void reference(const op_check *c, const double *const *x, double *y) {
 
 static void run_pair(graft_shape a, graft_shape b, uint32_t symbolic, bool gradient) {
     for (size_t i = 0; i < CASES; i++) {
-        op_check c = {.op = cases[i].op, .symbolic = symbolic, .reference = reference, .differentiable = gradient ? 3u : 0u};
+        op_check c = {.op = cases[i].op,
+                      .symbolic = symbolic,
+                      .reference = reference,
+                      .differentiable = gradient ? 3u : 0u};
         current = cases[i].f;
         check_input(&c, GRAFT_F32, a, -2.0, 2.0);
         check_input(&c, GRAFT_F32, b, 0.5, 2.0);
@@ -52,7 +63,8 @@ static void run_pair(graft_shape a, graft_shape b, uint32_t symbolic, bool gradi
 }
 
 #define S(...)                                                                                     \
-    gft_shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
+    gft_shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                    \
+                 (const int64_t[]){__VA_ARGS__})
 
 static void test_broadcasting(void **state) {
     (void)state;
@@ -96,7 +108,8 @@ static void test_several_tasks(void **state) {
 static void test_large_bias_gradient(void **state) {
     (void)state;
     current = f_add;
-    op_check c = {.op = &gft_op_bias_add, .symbolic = 1, .reference = reference, .differentiable = 2};
+    op_check c = {
+        .op = &gft_op_bias_add, .symbolic = 1, .reference = reference, .differentiable = 2};
     check_input(&c, GRAFT_F32, S(40, 9, 11, 5), -2.0, 2.0);
     check_input(&c, GRAFT_F32, S(5), 0.5, 2.0);
     check_op(&c);
@@ -105,7 +118,8 @@ static void test_large_bias_gradient(void **state) {
 static void test_bias_add(void **state) {
     (void)state;
     current = f_add;
-    op_check c = {.op = &gft_op_bias_add, .symbolic = 1, .reference = reference, .differentiable = 3};
+    op_check c = {
+        .op = &gft_op_bias_add, .symbolic = 1, .reference = reference, .differentiable = 3};
     check_input(&c, GRAFT_F32, S(2, 3, 7), -2.0, 2.0);
     check_input(&c, GRAFT_F32, S(7), 0.5, 2.0);
     check_op(&c);
@@ -118,7 +132,7 @@ static void test_bias_add(void **state) {
 #define INTEGER_TEST(name, number, type)                                                           \
     static void name(void **state) {                                                               \
         (void)state;                                                                               \
-        const type a[] = {7, -7, 5, (type)((uint64_t)1 << (8 * sizeof(type) - 1)), 3, 0};           \
+        const type a[] = {7, -7, 5, (type)((uint64_t)1 << (8 * sizeof(type) - 1)), 3, 0};          \
         const type b[] = {2, 2, -3, -1, 0, 4};                                                     \
         const type quotient[] = {3, -3, -1, a[3], 0, 0};                                           \
         for (size_t i = 0; i < CASES; i++) {                                                       \
@@ -178,13 +192,20 @@ static void test_nan(void **state) {
 
 static int tests(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(test_broadcasting),  cmocka_unit_test(test_unknown_dimensions),
-        cmocka_unit_test(test_empty),         cmocka_unit_test(test_several_tasks),
-        cmocka_unit_test(test_large_bias_gradient), cmocka_unit_test(test_bias_add),
-        cmocka_unit_test(test_int32),         cmocka_unit_test(test_int64),
-        cmocka_unit_test(test_errors),        cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_broadcasting),
+        cmocka_unit_test(test_unknown_dimensions),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_several_tasks),
+        cmocka_unit_test(test_large_bias_gradient),
+        cmocka_unit_test(test_bias_add),
+        cmocka_unit_test(test_int32),
+        cmocka_unit_test(test_int64),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_nan),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }
 
-int main(void) { return check_each_level(tests); }
+int main(void) {
+    return check_each_level(tests);
+}

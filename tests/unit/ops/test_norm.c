@@ -4,9 +4,12 @@
 #include "unit/ops/op_check.h"
 
 #define S(...)                                                                                     \
-    gft_shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
+    gft_shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                    \
+                 (const int64_t[]){__VA_ARGS__})
 
-static int64_t channels_of(const op_check *c) { return c->inputs[0].shape.dims[c->inputs[0].shape.rank - 1]; }
+static int64_t channels_of(const op_check *c) {
+    return c->inputs[0].shape.dims[c->inputs[0].shape.rank - 1];
+}
 
 static int64_t rows_of(const op_check *c) {
     return channels_of(c) > 0 ? check_elems(&c->inputs[0]) / channels_of(c) : 0;
@@ -18,10 +21,12 @@ static const gft_norm_attrs norm = {.epsilon = 1e-3f};
 static void bn_reference(const op_check *c, const double *const *x, double *y) {
     int64_t k = channels_of(c);
     for (int64_t i = 0; i < check_elems(&c->inputs[0]); i++)
-        y[i] = (x[0][i] - x[3][i % k]) * x[1][i % k] / sqrt(x[4][i % k] + (double)bn.epsilon) + x[2][i % k];
+        y[i] = (x[0][i] - x[3][i % k]) * x[1][i % k] / sqrt(x[4][i % k] + (double)bn.epsilon) +
+               x[2][i % k];
 }
 
-static void moments(const op_check *c, const double *x, int64_t channel, double *mean, double *variance) {
+static void moments(const op_check *c, const double *x, int64_t channel, double *mean,
+                    double *variance) {
     int64_t k = channels_of(c);
     int64_t rows = rows_of(c);
     *mean = *variance = 0.0;
@@ -38,15 +43,21 @@ static void bn_train_reference(const op_check *c, const double *const *x, double
         double variance;
         moments(c, x[0], ch, &mean, &variance);
         for (int64_t r = 0; r < rows_of(c); r++)
-            y[r * k + ch] = (x[0][r * k + ch] - mean) / sqrt(variance + (double)bn.epsilon) * x[1][ch] + x[2][ch];
+            y[r * k + ch] =
+                (x[0][r * k + ch] - mean) / sqrt(variance + (double)bn.epsilon) * x[1][ch] +
+                x[2][ch];
     }
 }
 
 static void run_bn(graft_shape shape, bool train, bool gradient, double low, double high) {
     int64_t k = shape.dims[shape.rank - 1];
-    op_check c = {.op = train ? &gft_op_batch_norm_train : &gft_op_batch_norm, .attrs = &bn, .symbolic = shape.rank > 1,
-                  .reference = train ? bn_train_reference : bn_reference, .differentiable = gradient ? 7u : 0u,
-                  .tolerance = 5e-6, .gradient_tolerance = 1e-4};
+    op_check c = {.op = train ? &gft_op_batch_norm_train : &gft_op_batch_norm,
+                  .attrs = &bn,
+                  .symbolic = shape.rank > 1,
+                  .reference = train ? bn_train_reference : bn_reference,
+                  .differentiable = gradient ? 7u : 0u,
+                  .tolerance = 5e-6,
+                  .gradient_tolerance = 1e-4};
     check_input(&c, GRAFT_F32, shape, low, high);
     check_input(&c, GRAFT_F32, gft_shape_1(k), 0.5, 1.5);
     check_input(&c, GRAFT_F32, gft_shape_1(k), -1.0, 1.0);
@@ -80,7 +91,10 @@ static void test_batch_norm_train(void **state) {
 /* A mean far from 0: E[x^2] - E[x]^2 in f32 would have no digit left. */
 static void test_batch_norm_train_offset(void **state) {
     (void)state;
-    op_check c = {.op = &gft_op_batch_norm_train, .attrs = &bn, .reference = bn_train_reference, .tolerance = 2e-4};
+    op_check c = {.op = &gft_op_batch_norm_train,
+                  .attrs = &bn,
+                  .reference = bn_train_reference,
+                  .tolerance = 2e-4};
     check_input(&c, GRAFT_F32, S(30011, 3), 999.0, 1001.0);
     check_input(&c, GRAFT_F32, S(3), 0.5, 1.5);
     check_input(&c, GRAFT_F32, S(3), -1.0, 1.0);
@@ -119,14 +133,21 @@ static void ln_reference(const op_check *c, const double *const *x, double *y) {
         for (int64_t i = 0; i < k; i++)
             variance += (x[0][r * k + i] - mean) * (x[0][r * k + i] - mean) / (double)k;
         for (int64_t i = 0; i < k; i++)
-            y[r * k + i] = (x[0][r * k + i] - mean) / sqrt(variance + (double)norm.epsilon) * x[1][i] + x[2][i];
+            y[r * k + i] =
+                (x[0][r * k + i] - mean) / sqrt(variance + (double)norm.epsilon) * x[1][i] +
+                x[2][i];
     }
 }
 
 static void run_ln(graft_shape shape, bool gradient) {
     int64_t k = shape.dims[shape.rank - 1];
-    op_check c = {.op = &gft_op_layer_norm, .attrs = &norm, .symbolic = 1, .reference = ln_reference,
-                  .differentiable = gradient ? 7u : 0u, .tolerance = 5e-6, .gradient_tolerance = 1e-4};
+    op_check c = {.op = &gft_op_layer_norm,
+                  .attrs = &norm,
+                  .symbolic = 1,
+                  .reference = ln_reference,
+                  .differentiable = gradient ? 7u : 0u,
+                  .tolerance = 5e-6,
+                  .gradient_tolerance = 1e-4};
     check_input(&c, GRAFT_F32, shape, -2.0, 2.0);
     check_input(&c, GRAFT_F32, gft_shape_1(k), 0.5, 1.5);
     check_input(&c, GRAFT_F32, gft_shape_1(k), -1.0, 1.0);
@@ -157,12 +178,16 @@ static void test_l2_normalise(void **state) {
     (void)state;
     const graft_shape shapes[] = {S(2, 3, 17), S(5, 8), S(0, 3), S(700, 131), S(4, 1)};
     for (int i = 0; i < 5; i++) {
-        op_check c = {.op = &gft_op_l2_normalise, .attrs = &norm, .symbolic = 1, .reference = l2_reference,
+        op_check c = {.op = &gft_op_l2_normalise,
+                      .attrs = &norm,
+                      .symbolic = 1,
+                      .reference = l2_reference,
                       .differentiable = i < 3};
         check_input(&c, GRAFT_F32, shapes[i], -2.0, 2.0);
         check_op(&c);
     }
-    op_check c = {.op = &gft_op_l2_normalise, .attrs = &norm, .reference = l2_reference, .differentiable = 1};
+    op_check c = {
+        .op = &gft_op_l2_normalise, .attrs = &norm, .reference = l2_reference, .differentiable = 1};
     check_input(&c, GRAFT_F32, S(3, 4), -1e-3, 1e-3); /* epsilon decides */
     check_op(&c);
 }
@@ -181,7 +206,8 @@ static void test_ema_update(void **state) {
     gft_plan *plan;
     gft_run *run;
     gft_value_id in[2];
-    ASSERT_OK(gft_params_add(&params, "running", &desc, GFT_PARAM_STATISTIC, false, running, &id, &err));
+    ASSERT_OK(
+        gft_params_add(&params, "running", &desc, GFT_PARAM_STATISTIC, false, running, &id, &err));
     ASSERT_OK(gft_graph_new(&params, &graph, &err));
     ASSERT_OK(gft_graph_param(graph, id, &in[0], &err));
     ASSERT_OK(gft_graph_input(graph, "value", &desc, &in[1], &err));
@@ -230,4 +256,6 @@ static int tests(void) {
     return cmocka_run_group_tests(list, NULL, NULL);
 }
 
-int main(void) { return check_each_level(tests); }
+int main(void) {
+    return check_each_level(tests);
+}

@@ -4,7 +4,8 @@
 #include "unit/ops/op_check.h"
 
 #define S(...)                                                                                     \
-    gft_shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
+    gft_shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                    \
+                 (const int64_t[]){__VA_ARGS__})
 
 /* Element i of x belongs to output element...; kept dimensions in order. */
 static int64_t output_of(const graft_shape *x, uint32_t axes, int64_t i) {
@@ -21,7 +22,8 @@ static int64_t output_of(const graft_shape *x, uint32_t axes, int64_t i) {
     return at;
 }
 
-static void fold(const graft_shape *shape, uint32_t axes, const gft_op *op, const double *x, int64_t outputs, double *y) {
+static void fold(const graft_shape *shape, uint32_t axes, const gft_op *op, const double *x,
+                 int64_t outputs, double *y) {
     int64_t n = gft_shape_elems(shape);
     int64_t folded = 1;
     for (int32_t d = 0; d < shape->rank; d++)
@@ -37,15 +39,21 @@ static void fold(const graft_shape *shape, uint32_t axes, const gft_op *op, cons
 }
 
 static void reference(const op_check *c, const double *const *x, double *y) {
-    fold(&c->inputs[0].shape, ((const gft_reduce_attrs *)c->attrs)->axes, c->op, x[0], check_elems(&c->outputs[0]), y);
+    fold(&c->inputs[0].shape, ((const gft_reduce_attrs *)c->attrs)->axes, c->op, x[0],
+         check_elems(&c->outputs[0]), y);
 }
 
 static const gft_op *const ops[] = {&gft_op_reduce_mean, &gft_op_reduce_sum, &gft_op_reduce_max};
 
-static void run_axes(graft_shape shape, uint32_t axes, bool keep, uint32_t symbolic, bool gradient) {
+static void run_axes(graft_shape shape, uint32_t axes, bool keep, uint32_t symbolic,
+                     bool gradient) {
     for (int i = 0; i < 3; i++) {
         gft_reduce_attrs attrs = {.axes = axes, .keep_dims = keep};
-        op_check c = {.op = ops[i], .attrs = &attrs, .symbolic = symbolic, .reference = reference, .differentiable = gradient};
+        op_check c = {.op = ops[i],
+                      .attrs = &attrs,
+                      .symbolic = symbolic,
+                      .reference = reference,
+                      .differentiable = gradient};
         check_input(&c, GRAFT_F32, shape, -2.0, 2.0);
         check_op(&c);
     }
@@ -94,11 +102,13 @@ static void test_empty(void **state) {
 static void test_long_sum(void **state) {
     (void)state;
     const gft_reduce_attrs attrs = {.axes = 1};
-    op_check c = {.op = &gft_op_reduce_sum, .attrs = &attrs, .reference = reference, .tolerance = 5e-6};
+    op_check c = {
+        .op = &gft_op_reduce_sum, .attrs = &attrs, .reference = reference, .tolerance = 5e-6};
     check_input(&c, GRAFT_F32, S(4000000), 0.1, 0.1);
     check_op(&c);
     const gft_reduce_attrs rows = {.axes = 1};
-    c = (op_check){.op = &gft_op_reduce_sum, .attrs = &rows, .reference = reference, .tolerance = 5e-6};
+    c = (op_check){
+        .op = &gft_op_reduce_sum, .attrs = &rows, .reference = reference, .tolerance = 5e-6};
     check_input(&c, GRAFT_F32, S(1000000, 3), 0.1, 0.1);
     check_op(&c);
 }
@@ -157,7 +167,9 @@ static void run_to(graft_shape small, graft_shape large, bool gradient) {
     for (int like = 0; like < 2; like++) {
         for (int mean = 0; mean < 2; mean++) {
             gft_shape_attrs attrs = {.shape = large, .mean = mean};
-            op_check c = {.op = &gft_op_broadcast_to, .attrs = &attrs, .reference = broadcast_reference,
+            op_check c = {.op = &gft_op_broadcast_to,
+                          .attrs = &attrs,
+                          .reference = broadcast_reference,
                           .differentiable = gradient};
             check_input(&c, GRAFT_F32, small, -2.0, 2.0);
             if (like) {
@@ -167,7 +179,10 @@ static void run_to(graft_shape small, graft_shape large, bool gradient) {
             check_op(&c);
         }
         gft_shape_attrs attrs = {.shape = small};
-        op_check c = {.op = &gft_op_reduce_to, .attrs = &attrs, .reference = reduce_reference, .differentiable = gradient};
+        op_check c = {.op = &gft_op_reduce_to,
+                      .attrs = &attrs,
+                      .reference = reduce_reference,
+                      .differentiable = gradient};
         check_input(&c, GRAFT_F32, large, -2.0, 2.0);
         if (like) {
             attrs.shape = gft_shape_0();
@@ -194,7 +209,10 @@ static void test_to(void **state) {
 static void test_to_unknown_batch(void **state) {
     (void)state;
     const gft_shape_attrs attrs = {.shape = {4, {-1, 3, 4, 5}}};
-    op_check c = {.op = &gft_op_broadcast_to, .attrs = &attrs, .reference = broadcast_reference, .symbolic = 1,
+    op_check c = {.op = &gft_op_broadcast_to,
+                  .attrs = &attrs,
+                  .reference = broadcast_reference,
+                  .symbolic = 1,
                   .differentiable = 1};
     check_input(&c, GRAFT_F32, S(2, 1, 1, 5), -2.0, 2.0);
     check_op(&c);
@@ -217,11 +235,19 @@ static void test_errors(void **state) {
 
 static int tests(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(test_all_axes), cmocka_unit_test(test_unknown), cmocka_unit_test(test_several_tasks),
-        cmocka_unit_test(test_empty),    cmocka_unit_test(test_long_sum), cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_to),       cmocka_unit_test(test_to_unknown_batch), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_all_axes),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_several_tasks),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_long_sum),
+        cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_to),
+        cmocka_unit_test(test_to_unknown_batch),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }
 
-int main(void) { return check_each_level(tests); }
+int main(void) {
+    return check_each_level(tests);
+}

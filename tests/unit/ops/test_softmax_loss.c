@@ -4,7 +4,8 @@
 #include "unit/ops/op_check.h"
 
 #define S(...)                                                                                     \
-    gft_shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
+    gft_shape_of((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                    \
+                 (const int64_t[]){__VA_ARGS__})
 
 static void softmax_reference(const op_check *c, const double *const *x, double *y) {
     const graft_shape *shape = &c->inputs[0].shape;
@@ -30,7 +31,10 @@ static void run_softmax(graft_shape shape, int32_t axis, bool gradient) {
     const gft_op *const ops[] = {&gft_op_softmax, &gft_op_log_softmax};
     for (int i = 0; i < 2; i++) {
         gft_axis_attrs attrs = {.axis = axis};
-        op_check c = {.op = ops[i], .attrs = &attrs, .symbolic = 1, .reference = softmax_reference,
+        op_check c = {.op = ops[i],
+                      .attrs = &attrs,
+                      .symbolic = 1,
+                      .reference = softmax_reference,
                       .differentiable = gradient};
         check_input(&c, GRAFT_F32, shape, -4.0, 4.0);
         check_op(&c);
@@ -54,7 +58,8 @@ static void test_softmax(void **state) {
 
 static void test_extreme_logits(void **state) {
     (void)state;
-    const float x[] = {1e30f, 0.0f, -1e30f, 1e30f, -INFINITY, 0.0f, 0.0f, 0.0f, NAN, 1.0f, 2.0f, 3.0f};
+    const float x[] = {1e30f, 0.0f, -1e30f, 1e30f, -INFINITY, 0.0f,
+                       0.0f,  0.0f, NAN,    1.0f,  2.0f,      3.0f};
     gft_axis_attrs attrs = {.axis = -1};
     op_check c = {.op = &gft_op_softmax, .attrs = &attrs};
     check_input(&c, GRAFT_F32, S(3, 4), 0.0, 1.0);
@@ -87,7 +92,9 @@ static void loss_reference(const op_check *c, const double *const *x, double *y)
             if (c->op == &gft_op_softmax_cross_entropy)
                 y[r] += (t[i] * (1.0 - s) + s / (double)k) * (top + log(sum) - p[i]);
             else if (c->op == &gft_op_sigmoid_cross_entropy)
-                y[r] += (log1p(exp(-fabs(p[i]))) + fmax(p[i], 0.0) - p[i] * (t[i] * (1.0 - s) + s / 2.0)) / (double)k;
+                y[r] += (log1p(exp(-fabs(p[i]))) + fmax(p[i], 0.0) -
+                         p[i] * (t[i] * (1.0 - s) + s / 2.0)) /
+                        (double)k;
             else
                 y[r] += (p[i] - t[i]) * (p[i] - t[i]) / (double)k;
         }
@@ -101,7 +108,10 @@ static void run_losses(graft_shape shape, uint32_t symbolic, bool gradient) {
     for (int i = 0; i < 3; i++) {
         for (int smooth = 0; smooth < 2; smooth++) {
             gft_loss_attrs attrs = {.label_smoothing = smooth ? 0.1f : 0.0f};
-            op_check c = {.op = losses[i], .attrs = &attrs, .symbolic = symbolic, .reference = loss_reference,
+            op_check c = {.op = losses[i],
+                          .attrs = &attrs,
+                          .symbolic = symbolic,
+                          .reference = loss_reference,
                           .differentiable = gradient ? 3u : 0u};
             check_input(&c, GRAFT_F32, shape, -3.0, 3.0);
             check_input(&c, GRAFT_F32, shape, 0.0, 1.0);
@@ -159,10 +169,13 @@ static void test_errors(void **state) {
 
 static int tests(void) {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(test_softmax), cmocka_unit_test(test_extreme_logits), cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_extreme_losses), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_softmax), cmocka_unit_test(test_extreme_logits),
+        cmocka_unit_test(test_losses),  cmocka_unit_test(test_extreme_losses),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(list, NULL, NULL);
 }
 
-int main(void) { return check_each_level(tests); }
+int main(void) {
+    return check_each_level(tests);
+}

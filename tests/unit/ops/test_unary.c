@@ -5,16 +5,36 @@
 
 static double slope = 0.2;
 
-static double f_relu(double x) { return x > 0.0 ? x : 0.0; }
-static double f_relu6(double x) { return fmin(fmax(x, 0.0), 6.0); }
-static double f_leaky(double x) { return x > 0.0 ? x : slope * x; }
-static double f_sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
-static double f_silu(double x) { return x * f_sigmoid(x); }
-static double f_hard_sigmoid(double x) { return f_relu6(x + 3.0) / 6.0; }
-static double f_hard_swish(double x) { return x * f_hard_sigmoid(x); }
-static double f_neg(double x) { return -x; }
-static double f_rsqrt(double x) { return 1.0 / sqrt(x); }
-static double f_square(double x) { return x * x; }
+static double f_relu(double x) {
+    return x > 0.0 ? x : 0.0;
+}
+static double f_relu6(double x) {
+    return fmin(fmax(x, 0.0), 6.0);
+}
+static double f_leaky(double x) {
+    return x > 0.0 ? x : slope * x;
+}
+static double f_sigmoid(double x) {
+    return 1.0 / (1.0 + exp(-x));
+}
+static double f_silu(double x) {
+    return x * f_sigmoid(x);
+}
+static double f_hard_sigmoid(double x) {
+    return f_relu6(x + 3.0) / 6.0;
+}
+static double f_hard_swish(double x) {
+    return x * f_hard_sigmoid(x);
+}
+static double f_neg(double x) {
+    return -x;
+}
+static double f_rsqrt(double x) {
+    return 1.0 / sqrt(x);
+}
+static double f_square(double x) {
+    return x * x;
+}
 
 static const gft_unary_attrs leaky = {.alpha = 0.2f};
 
@@ -50,7 +70,10 @@ static void reference(const op_check *c, const double *const *x, double *y) {
 
 static void run_shape(graft_shape shape, bool gradient) {
     for (size_t i = 0; i < CASES; i++) {
-        op_check c = {.op = cases[i].op, .attrs = cases[i].attrs, .symbolic = 1, .reference = reference,
+        op_check c = {.op = cases[i].op,
+                      .attrs = cases[i].attrs,
+                      .symbolic = 1,
+                      .reference = reference,
                       .differentiable = gradient ? 1u : 0u};
         current = cases[i].f;
         check_input(&c, GRAFT_F32, shape, cases[i].low, cases[i].high);
@@ -96,7 +119,8 @@ static void test_epilogue_kernel(void **state) {
             x[k] = (float)(cases[i].low + (cases[i].high - cases[i].low) * k / 18.0);
         cases[i].op->unary()(x, y, 19, 0.2f);
         for (int k = 0; k < 19; k++)
-            assert_true(fabs((double)y[k] - cases[i].f((double)x[k])) <= 1e-5 * (1.0 + fabs(cases[i].f((double)x[k]))));
+            assert_true(fabs((double)y[k] - cases[i].f((double)x[k])) <=
+                        1e-5 * (1.0 + fabs(cases[i].f((double)x[k]))));
     }
 }
 
@@ -126,4 +150,6 @@ static int tests(void) {
     return cmocka_run_group_tests(list, NULL, NULL);
 }
 
-int main(void) { return check_each_level(tests); }
+int main(void) {
+    return check_each_level(tests);
+}
