@@ -344,6 +344,7 @@ static void errors(void **state) {
     FAILS(GRAFT_INVALID_ARGUMENT, "input 'x'", gft_plan_new(f->graph, &unknown, NULL, &plan, err));
     graft_shape huge = gft_shape_2(INT64_MAX / 2, 3);
     FAILS(GRAFT_INVALID_ARGUMENT, "x", gft_plan_new(f->graph, &huge, NULL, &plan, err));
+#ifndef __SANITIZE_THREAD__ /* it ends the program at a size that malloc would refuse */
     /* fits into an int64 but not into memory */
     graft_shape large = gft_shape_2(INT64_C(1) << 45, 3);
     gft_run *run = NULL;
@@ -351,6 +352,7 @@ static void errors(void **state) {
     FAILS(GRAFT_RESOURCE_EXHAUSTED, "memory", gft_run_new(plan, NULL, &run, err));
     assert_null(run);
     gft_plan_unref(plan);
+#endif
 }
 
 static void failing_allocations(void **state) {

@@ -417,6 +417,15 @@ static void squeeze_excite_is_loaded(void **state) {
     output(&n, conv(&n, s, 3, 6, 1, GFT_PAD_SAME));
     output(&n, conv(&n, s, 1, 6, 1, GFT_PAD_SAME));
     assert_int_equal(steps(&n, fused), 4 + 3 + 1 + 2);
+    /* nor in front of a 3x1 or a 1x3 */
+    for (int tall = 0; tall < 2; tall++) {
+        gft_conv2d_attrs attrs = {.stride_h = 1, .stride_w = 1, .padding = GFT_PAD_VALID};
+        gft_value_id in[2] = {
+            squeeze_excite(&n, x),
+            param(&n, gft_shape_4(tall ? 3 : 1, tall ? 1 : 3, 6, 2), -0.3f, 0.3f)};
+        output(&n, add(&n, &gft_op_conv2d, &attrs, in, 2));
+        assert_int_equal(steps(&n, fused), 10 + 5 * (tall + 1));
+    }
     compare(&n, exact, fused);
     net_deinit(&n);
 }
@@ -532,6 +541,56 @@ static void train_batch_norm(void **state) {
     net_deinit(&n);
 }
 
+/* Every allocation of a plan fails once: the right status, nothing lost, the next plan is as good as any. */
+static void failing_allocations(void **state) {
+    (void)state;
+    net n;
+    net_init(&n, 9);
+    gft_value_id x = input(&n, gft_shape_4(1, 6, 5, 4));
+    gft_value_id y = conv(&n, pad(&n, x, 1, 0.0f), 3, 4, 1, GFT_PAD_VALID);
+    y = add1(&n, &gft_op_silu, batch_norm(&n, y, false));
+    y = conv(&n, squeeze_excite(&n, y), 1, 4, 1, GFT_PAD_SAME);
+    y = add2(
+        &n, &gft_op_add, batch_norm(&n, y, false),
+        add1(&n, &gft_op_identity, depthwise(&n, pad(&n, x, 1, 0.0f), 3, 1, 1, GFT_PAD_VALID)));
+    y = bias_add(&n, add1(&n, &gft_op_square, y));
+    output(&n, y);
+    int failed = 0;
+    for (;; failed++) {
+        gft_plan *plan = NULL;
+        graft_error error = {0};
+        gft_alloc_fail_after(failed + 1);
+        graft_status status = gft_plan_new(n.graph, NULL, &fused, &plan, &error);
+        gft_alloc_fail_after(0);
+        gft_plan_unref(plan);
+        if (status == GRAFT_OK)
+            break;
+        assert_null(plan);
+        assert_int_equal(status, GRAFT_RESOURCE_EXHAUSTED);
+        assert_int_equal(error.code, GRAFT_RESOURCE_EXHAUSTED);
+    }
+    assert_true(failed > 50);
+    compare(&n, exact, fused);
+    /* differentiation: the graph may hold more nodes afterwards, but stays a graph */
+    gft_value_id grad = -1;
+    for (int i = 1;; i++) {
+        gft_graph *copy = NULL;
+        OK(gft_graph_clone(n.graph, &copy, err));
+        gft_value_id wrt = copy->inputs[0].value;
+        graft_error error = {0};
+        gft_alloc_fail_after(i);
+        graft_status status =
+            gft_autodiff(copy, copy->outputs[0].value, &wrt, 1, gft_ops_gradients(), &grad, &error);
+        gft_alloc_fail_after(0);
+        OK(gft_graph_sweep(copy, err));
+        gft_graph_free(copy);
+        if (status == GRAFT_OK)
+            break;
+        assert_int_equal(status, GRAFT_RESOURCE_EXHAUSTED);
+    }
+    net_deinit(&n);
+}
+
 /* A training step with everything rewritten gives the gradients that the plain graph gives. */
 static void gradients_survive(void **state) {
     (void)state;
@@ -592,6 +651,7 @@ int main(void) {
         cmocka_unit_test(training_folds_what_is_frozen),
         cmocka_unit_test(constants_and_dropout),
         cmocka_unit_test(train_batch_norm),
+        cmocka_unit_test(failing_allocations),
         cmocka_unit_test(gradients_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
