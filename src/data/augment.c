@@ -65,11 +65,14 @@ graft_status gft_augment_find(const char *name, const gft_augment_policy **out, 
         }
     }
     const char *nearest = gft_words_nearest(name, words, count);
-    return gft_fail(err, GRAFT_INVALID_ARGUMENT, "augment: found '%.40s', expected none, flip or basic%s%s%s", name,
-                    nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
+    return gft_fail(
+        err, GRAFT_INVALID_ARGUMENT, "augment: found '%.40s', expected none, flip or basic%s%s%s",
+        name, nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
 }
 
-int gft_augment_is_random(const gft_augment_policy *policy) { return policy->ops[0] != NULL; }
+int gft_augment_is_random(const gft_augment_policy *policy) {
+    return policy->ops[0] != NULL;
+}
 
 static gft_rng op_rng(uint64_t seed, int64_t epoch, int64_t id, int op) {
     gft_rng rng = gft_rng_make(seed, GFT_RNG_AUGMENT, (uint64_t)epoch << 32 | (uint64_t)id);
@@ -77,7 +80,8 @@ static gft_rng op_rng(uint64_t seed, int64_t epoch, int64_t id, int op) {
     return rng;
 }
 
-void gft_augment_before(const gft_augment_policy *policy, uint64_t seed, int64_t epoch, int64_t id, gft_view *view) {
+void gft_augment_before(const gft_augment_policy *policy, uint64_t seed, int64_t epoch, int64_t id,
+                        gft_view *view) {
     for (int op = 0; op < GFT_AUGMENT_MAX_OPS && policy->ops[op]; op++) {
         gft_rng rng = op_rng(seed, epoch, id, op);
         if (policy->ops[op]->before)

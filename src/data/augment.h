@@ -1,8 +1,9 @@
 /*
- * Random augmentation: a policy is a list of operations. An operation acts before the resize, by choosing a part of the
- * decoded picture, or after it, on the pixels of the result.
+ * Random augmentation: a policy is a list of operations. An operation acts before the resize, by
+ * choosing a part of the decoded picture, or after it, on the pixels of the result.
  *
- * Numbers come from (seed, epoch, sample, operation) alone, so a picture's variant does not depend on order or threads.
+ * Numbers come from (seed, epoch, sample, operation) alone, so a picture's variant does not depend
+ * on order or threads.
  */
 #ifndef GFT_DATA_AUGMENT_H
 #define GFT_DATA_AUGMENT_H
@@ -10,7 +11,9 @@
 #include "base/rng.h"
 #include "data/resize.h"
 
-/* The result of a resize: height x width x 3 values of elem_bytes (1 uint8, 4 float32), in place. */
+/*
+ * The result of a resize: height x width x 3 values of elem_bytes (1 uint8, 4 float32), in place.
+ */
 typedef struct gft_augment_pixels {
     void *values;
     size_t elem_bytes;
@@ -31,11 +34,13 @@ typedef struct gft_augment_policy {
 } gft_augment_policy;
 
 /** Finds a policy by its word ("none", "flip", "basic"); NULL means "none". Static. */
-GRAFT_MUST_CHECK graft_status gft_augment_find(const char *name, const gft_augment_policy **out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_augment_find(const char *name, const gft_augment_policy **out,
+                                               graft_error *err);
 /** True if the policy changes anything. */
 int gft_augment_is_random(const gft_augment_policy *policy);
 
-void gft_augment_before(const gft_augment_policy *policy, uint64_t seed, int64_t epoch, int64_t id, gft_view *view);
+void gft_augment_before(const gft_augment_policy *policy, uint64_t seed, int64_t epoch, int64_t id,
+                        gft_view *view);
 void gft_augment_after(const gft_augment_policy *policy, uint64_t seed, int64_t epoch, int64_t id,
                        const gft_augment_pixels *out);
 

@@ -14,7 +14,9 @@ void gft_csv_init(gft_csv *csv, const void *bytes, size_t count, const char *whe
         csv->cursor.at = 3;
 }
 
-void gft_csv_deinit(gft_csv *csv) { gft_buffer_deinit(&csv->text); }
+void gft_csv_deinit(gft_csv *csv) {
+    gft_buffer_deinit(&csv->text);
+}
 
 static int peek(const gft_csv *csv) {
     return csv->cursor.at < csv->cursor.bytes ? csv->cursor.data[csv->cursor.at] : -1;

@@ -1,6 +1,6 @@
 /*
- * CSV rows (RFC 4180): comma, double quotes, doubled quotes inside, LF or CRLF, optional UTF-8 mark. Blank lines are
- * passed over.
+ * CSV rows (RFC 4180): comma, double quotes, doubled quotes inside, LF or CRLF, optional UTF-8
+ * mark. Blank lines are passed over.
  */
 #ifndef GFT_DATA_CSV_H
 #define GFT_DATA_CSV_H
@@ -27,7 +27,9 @@ typedef struct gft_csv {
 void gft_csv_init(gft_csv *csv, const void *bytes, size_t count, const char *where);
 void gft_csv_deinit(gft_csv *csv);
 
-/** Reads the next row; *more = false at the end. INVALID_ARGUMENT names the line of a malformed row. */
+/**
+ * Reads the next row; *more = false at the end. INVALID_ARGUMENT names the line of a malformed row.
+ */
 GRAFT_MUST_CHECK graft_status gft_csv_next(gft_csv *csv, bool *more, graft_error *err);
 /** Field i of the row read last, valid until the next; "" past its end. */
 const char *gft_csv_field(const gft_csv *csv, size_t i);

@@ -36,7 +36,8 @@ bool gft_split_parse(const char *name, graft_split *out) {
 }
 
 /* Doubles a heap list when it is full. */
-static graft_status grow(void **list, int64_t *capacity, int64_t count, size_t item_bytes, graft_error *err) {
+static graft_status grow(void **list, int64_t *capacity, int64_t count, size_t item_bytes,
+                         graft_error *err) {
     if (count < *capacity)
         return GRAFT_OK;
     int64_t larger = *capacity ? *capacity * 2 : 64;
@@ -51,16 +52,18 @@ static graft_status grow(void **list, int64_t *capacity, int64_t count, size_t i
     return GRAFT_OK;
 }
 
-graft_status gft_dataset_add_class(graft_dataset *dataset, const char *name, const char *where, int32_t *label,
-                                   graft_error *err) {
+graft_status gft_dataset_add_class(graft_dataset *dataset, const char *name, const char *where,
+                                   int32_t *label, graft_error *err) {
     for (const char *p = name; *p; p++)
         if ((unsigned char)*p < 32)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: a class name holds a control character (byte 0x%02x)",
-                            where, (unsigned)(unsigned char)*p);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "%s: a class name holds a control character (byte 0x%02x)", where,
+                            (unsigned)(unsigned char)*p);
     if (*name == '\0')
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: a class name is empty", where);
     if (dataset->class_count >= GFT_DATASET_MAX_CLASSES)
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: more than %d classes", where, GFT_DATASET_MAX_CLASSES);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: more than %d classes", where,
+                        GFT_DATASET_MAX_CLASSES);
     int64_t capacity = dataset->class_capacity;
     void *list = dataset->classes;
     GFT_TRY(grow(&list, &capacity, dataset->class_count, sizeof *dataset->classes, err));
@@ -90,13 +93,14 @@ int32_t gft_dataset_find_class(const graft_dataset *dataset, const char *name) {
     return -1;
 }
 
-graft_status gft_dataset_add_sample(graft_dataset *dataset, const char *path, int32_t label, graft_split split,
-                                    graft_error *err) {
+graft_status gft_dataset_add_sample(graft_dataset *dataset, const char *path, int32_t label,
+                                    graft_split split, graft_error *err) {
     if (dataset->sample_count >= GFT_DATASET_MAX_SAMPLES)
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "data set: more than %lld samples",
                         (long long)GFT_DATASET_MAX_SAMPLES);
     void *list = dataset->samples;
-    GFT_TRY(grow(&list, &dataset->sample_capacity, dataset->sample_count, sizeof *dataset->samples, err));
+    GFT_TRY(grow(&list, &dataset->sample_capacity, dataset->sample_count, sizeof *dataset->samples,
+                 err));
     dataset->samples = list;
     const char *copy = gft_arena_strdup(&dataset->arena, path);
     if (!copy)
@@ -124,21 +128,27 @@ static bool has_extension(const char *path, const char *wanted) {
     return strcmp(gft_path_extension(path, extension), wanted) == 0;
 }
 
-static graft_status read_by_kind(graft_dataset *dataset, const char *path, uint32_t flags, graft_error *err) {
+static graft_status read_by_kind(graft_dataset *dataset, const char *path, uint32_t flags,
+                                 graft_error *err) {
     if (gft_dir_exists(path))
         return gft_dataset_read_folder(dataset, path, flags, err);
     if (!gft_file_exists(path))
-        return gft_fail(err, GRAFT_NOT_FOUND, "%s: no such folder or file, expected a data set", path);
+        return gft_fail(err, GRAFT_NOT_FOUND, "%s: no such folder or file, expected a data set",
+                        path);
     if (has_extension(path, "csv"))
         return gft_dataset_read_csv(dataset, path, err);
     if (has_extension(path, "tfrecord") || has_extension(path, "tfrecords"))
-        return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                        "%s: TFRecord files are not read yet; give a folder of class folders or a CSV file", path);
-    return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                    "%s: not a data set: expected a folder of class folders or a file ending in .csv", path);
+        return gft_fail(
+            err, GRAFT_UNIMPLEMENTED,
+            "%s: TFRecord files are not read yet; give a folder of class folders or a CSV file",
+            path);
+    return gft_fail(
+        err, GRAFT_INVALID_ARGUMENT,
+        "%s: not a data set: expected a folder of class folders or a file ending in .csv", path);
 }
 
-graft_status graft_dataset_open(const char *path, uint32_t flags, graft_dataset **out, graft_error *err) {
+graft_status graft_dataset_open(const char *path, uint32_t flags, graft_dataset **out,
+                                graft_error *err) {
     graft_dataset *dataset = gft_calloc(1, sizeof *dataset);
     if (!dataset)
         return gft_fail_memory(err, sizeof *dataset, "a data set");
@@ -146,12 +156,15 @@ graft_status graft_dataset_open(const char *path, uint32_t flags, graft_dataset 
     graft_status status = GRAFT_OK;
     GFT_GOTO(read_by_kind(dataset, path, flags, err));
     if (dataset->sample_count == 0)
-        GFT_GOTO(gft_fail(err, GRAFT_FAILED_PRECONDITION,
-                          "%s: the data set is empty: no jpg, jpeg, png, bmp or webp file in class folders", path));
+        GFT_GOTO(gft_fail(
+            err, GRAFT_FAILED_PRECONDITION,
+            "%s: the data set is empty: no jpg, jpeg, png, bmp or webp file in class folders",
+            path));
     if (dataset->class_count < 2 && !(flags & GRAFT_DATASET_ONE_CLASS_OK))
-        GFT_GOTO(gft_fail(err, GRAFT_FAILED_PRECONDITION,
-                          "%s: found one class only ('%.100s'), expected at least two class folders", path,
-                          dataset->classes[0]));
+        GFT_GOTO(
+            gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                     "%s: found one class only ('%.100s'), expected at least two class folders",
+                     path, dataset->classes[0]));
     GFT_GOTO(gft_dataset_recount(dataset, err));
     *out = dataset;
     return GRAFT_OK;
@@ -170,14 +183,18 @@ void graft_dataset_free(graft_dataset *dataset) {
     gft_free(dataset);
 }
 
-int32_t graft_dataset_class_count(const graft_dataset *dataset) { return dataset->class_count; }
+int32_t graft_dataset_class_count(const graft_dataset *dataset) {
+    return dataset->class_count;
+}
 
 const char *graft_dataset_class_name(const graft_dataset *dataset, int32_t label) {
     return label >= 0 && label < dataset->class_count ? dataset->classes[label] : NULL;
 }
 
-int64_t graft_dataset_class_samples(const graft_dataset *dataset, graft_split split, int32_t label) {
-    if (label < 0 || label >= dataset->class_count || (int)split < -1 || (int)split >= GFT_DATASET_SPLITS)
+int64_t graft_dataset_class_samples(const graft_dataset *dataset, graft_split split,
+                                    int32_t label) {
+    if (label < 0 || label >= dataset->class_count || (int)split < -1 ||
+        (int)split >= GFT_DATASET_SPLITS)
         return 0;
     int64_t sum = 0;
     for (int s = 0; s < GFT_DATASET_SPLITS; s++)
@@ -195,9 +212,13 @@ int64_t graft_dataset_count(const graft_dataset *dataset, graft_split split) {
     return sum;
 }
 
-int64_t graft_dataset_ignored_count(const graft_dataset *dataset) { return dataset->ignored; }
+int64_t graft_dataset_ignored_count(const graft_dataset *dataset) {
+    return dataset->ignored;
+}
 
-bool graft_dataset_is_presplit(const graft_dataset *dataset) { return dataset->presplit; }
+bool graft_dataset_is_presplit(const graft_dataset *dataset) {
+    return dataset->presplit;
+}
 
 const char *graft_dataset_sample_path(const graft_dataset *dataset, int64_t id) {
     return id >= 0 && id < dataset->sample_count ? dataset->samples[id].path : NULL;

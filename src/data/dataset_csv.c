@@ -1,8 +1,10 @@
 /*
- * Data sets from a CSV file: `path,label` per line, paths relative to the file. A first line of known column names is a
- * header and may put the columns in any order and add `split` (train, val, validation, test).
+ * Data sets from a CSV file: `path,label` per line, paths relative to the file. A first line of
+ * known column names is a header and may put the columns in any order and add `split` (train, val,
+ * validation, test).
  *
- * Two passes: classes are collected and sorted first, then the samples are numbered in the order of the lines.
+ * Two passes: classes are collected and sorted first, then the samples are numbered in the order of
+ * the lines.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +32,8 @@ static bool one_of(const char *word, const char *const *words) {
 
 /* Looks at the first row. */
 static csv_columns find_columns(const gft_csv *csv) {
-    static const char *const paths[] = {"path", "file", "filename", "filepath", "file_name", "image", NULL};
+    static const char *const paths[] = {"path",      "file",  "filename", "filepath",
+                                        "file_name", "image", NULL};
     static const char *const labels[] = {"label", "class", "category", NULL};
     static const char *const splits[] = {"split", "set", NULL};
     csv_columns c = {0, 1, 0, false, false};
@@ -55,22 +58,27 @@ static csv_columns find_columns(const gft_csv *csv) {
     return c;
 }
 
-static graft_status check_row(const gft_csv *csv, const csv_columns *c, graft_split *split, graft_error *err) {
+static graft_status check_row(const gft_csv *csv, const csv_columns *c, graft_split *split,
+                              graft_error *err) {
     const char *where = csv->cursor.where;
     if (csv->count <= c->path || csv->count <= c->label)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s:%zu: found %zu fields, expected path,label", where, csv->line,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s:%zu: found %zu fields, expected path,label", where, csv->line,
                         csv->count);
     if (*gft_csv_field(csv, c->path) == '\0' || *gft_csv_field(csv, c->label) == '\0')
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s:%zu: the %s is empty, expected path,label", where, csv->line,
-                        *gft_csv_field(csv, c->path) == '\0' ? "path" : "label");
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s:%zu: the %s is empty, expected path,label",
+                        where, csv->line, *gft_csv_field(csv, c->path) == '\0' ? "path" : "label");
     *split = GRAFT_SPLIT_TRAIN;
     if (c->has_split && !gft_split_parse(gft_csv_field(csv, c->split), split))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s:%zu: found split '%.40s', expected train, val or test", where,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s:%zu: found split '%.40s', expected train, val or test", where,
                         csv->line, gft_csv_field(csv, c->split));
     return GRAFT_OK;
 }
 
-/* Labels as they come, to be sorted; repeats in a row are left out at once, the rest after sorting. */
+/*
+ * Labels as they come, to be sorted; repeats in a row are left out at once, the rest after sorting.
+ */
 typedef struct label_list {
     char **items;
     size_t count;
@@ -105,7 +113,8 @@ static void free_labels(label_list *list) {
     gft_free(list->items);
 }
 
-static graft_status collect_classes(graft_dataset *dataset, gft_csv *csv, csv_columns *columns, graft_error *err) {
+static graft_status collect_classes(graft_dataset *dataset, gft_csv *csv, csv_columns *columns,
+                                    graft_error *err) {
     label_list list = {0};
     graft_status status = GRAFT_OK;
     bool more = true;
@@ -136,8 +145,8 @@ done:
     return status;
 }
 
-static graft_status add_row(graft_dataset *dataset, const gft_csv *csv, const csv_columns *columns, const char *folder,
-                            graft_error *err) {
+static graft_status add_row(graft_dataset *dataset, const gft_csv *csv, const csv_columns *columns,
+                            const char *folder, graft_error *err) {
     graft_split split;
     GFT_TRY(check_row(csv, columns, &split, err));
     int32_t label = gft_dataset_find_class(dataset, gft_csv_field(csv, columns->label));
@@ -152,8 +161,8 @@ static graft_status add_row(graft_dataset *dataset, const gft_csv *csv, const cs
     return status;
 }
 
-static graft_status read_rows(graft_dataset *dataset, const uint8_t *bytes, size_t count, const char *path,
-                              graft_error *err) {
+static graft_status read_rows(graft_dataset *dataset, const uint8_t *bytes, size_t count,
+                              const char *path, graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_csv csv;
     csv_columns columns = {0, 1, 0, false, false};
@@ -188,6 +197,7 @@ graft_status gft_dataset_read_csv(graft_dataset *dataset, const char *path, graf
     graft_status status = read_rows(dataset, bytes, count, path, err);
     gft_free(bytes);
     if (status == GRAFT_OK && dataset->sample_count == 0)
-        return gft_fail(err, GRAFT_FAILED_PRECONDITION, "%s: the data set is empty: no line of path,label", path);
+        return gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                        "%s: the data set is empty: no line of path,label", path);
     return status;
 }

@@ -1,7 +1,9 @@
 /*
- * Listing folders: class folders, or train/ val/ test/ of class folders. Subfolders of a class folder belong to it.
+ * Listing folders: class folders, or train/ val/ test/ of class folders. Subfolders of a class
+ * folder belong to it.
  *
- * Everything is taken in the order of the bytes of the names, so a data set has the same ids on every machine.
+ * Everything is taken in the order of the bytes of the names, so a data set has the same ids on
+ * every machine.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,9 @@
 
 #define CLASS_MAX_DEPTH 16 /* a class folder's subfolders; also ends a loop of links */
 
-static bool is_hidden(const char *name) { return name[0] == '.'; }
+static bool is_hidden(const char *name) {
+    return name[0] == '.';
+}
 
 static bool is_picture_name(const char *name) {
     static const char *const known[] = {"jpg", "jpeg", "png", "bmp", "webp"};
@@ -54,8 +58,8 @@ static graft_status push(folder_stack *stack, char *path, int depth, graft_error
     return GRAFT_OK;
 }
 
-static graft_status list_one(graft_dataset *dataset, const char *path, int depth, int32_t label, graft_split split,
-                             folder_stack *stack, graft_error *err) {
+static graft_status list_one(graft_dataset *dataset, const char *path, int depth, int32_t label,
+                             graft_split split, folder_stack *stack, graft_error *err) {
     gft_dir_entry *entries;
     size_t count;
     GFT_TRY(gft_dir_list(path, &entries, &count, err));
@@ -68,7 +72,8 @@ static graft_status list_one(graft_dataset *dataset, const char *path, int depth
             continue;
         }
         char *file = gft_path_join(path, entries[i].name);
-        status = file ? gft_dataset_add_sample(dataset, file, label, split, err) : gft_fail_memory(err, 0, "a path");
+        status = file ? gft_dataset_add_sample(dataset, file, label, split, err)
+                      : gft_fail_memory(err, 0, "a path");
         gft_free(file);
     }
     /* Backwards, so that the first by name is on top. */
@@ -76,7 +81,8 @@ static graft_status list_one(graft_dataset *dataset, const char *path, int depth
         if (!entries[i].is_dir || is_hidden(entries[i].name))
             continue;
         if (depth >= CLASS_MAX_DEPTH)
-            status = gft_fail(err, GRAFT_FAILED_PRECONDITION, "%s: folders nested deeper than %d (a loop of links?)", path,
+            status = gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                              "%s: folders nested deeper than %d (a loop of links?)", path,
                               CLASS_MAX_DEPTH);
         else
             status = push(stack, gft_path_join(path, entries[i].name), depth + 1, err);
@@ -85,8 +91,8 @@ static graft_status list_one(graft_dataset *dataset, const char *path, int depth
     return status;
 }
 
-static graft_status list_class(graft_dataset *dataset, const char *path, int32_t label, graft_split split,
-                               graft_error *err) {
+static graft_status list_class(graft_dataset *dataset, const char *path, int32_t label,
+                               graft_split split, graft_error *err) {
     folder_stack stack = {0};
     graft_status status = push(&stack, gft_strdup(path), 0, err);
     while (status == GRAFT_OK && stack.count > 0) {
@@ -101,9 +107,12 @@ static graft_status list_class(graft_dataset *dataset, const char *path, int32_t
     return status;
 }
 
-/* Makes the classes of a folder, or, when there are classes already, checks that it has no others. */
-static graft_status take_classes(graft_dataset *dataset, const char *path, const gft_dir_entry *entries, size_t count,
-                                 bool first, graft_error *err) {
+/*
+ * Makes the classes of a folder, or, when there are classes already, checks that it has no others.
+ */
+static graft_status take_classes(graft_dataset *dataset, const char *path,
+                                 const gft_dir_entry *entries, size_t count, bool first,
+                                 graft_error *err) {
     for (size_t i = 0; i < count; i++) {
         if (is_hidden(entries[i].name))
             continue;
@@ -115,17 +124,18 @@ static graft_status take_classes(graft_dataset *dataset, const char *path, const
         if (first)
             GFT_TRY(gft_dataset_add_class(dataset, entries[i].name, path, &label, err));
         else if (gft_dataset_find_class(dataset, entries[i].name) < 0)
-            return gft_fail(err, GRAFT_FAILED_PRECONDITION, "%s: class folder '%.100s' has no counterpart in train/",
-                            path, entries[i].name);
+            return gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                            "%s: class folder '%.100s' has no counterpart in train/", path,
+                            entries[i].name);
     }
     if (first && dataset->class_count == 0)
-        return gft_fail(err, GRAFT_FAILED_PRECONDITION, "%s: no class folders in it, expected one folder per class",
-                        path);
+        return gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                        "%s: no class folders in it, expected one folder per class", path);
     return GRAFT_OK;
 }
 
-static graft_status list_split(graft_dataset *dataset, const char *path, graft_split split, bool first, uint32_t flags,
-                               graft_error *err) {
+static graft_status list_split(graft_dataset *dataset, const char *path, graft_split split,
+                               bool first, uint32_t flags, graft_error *err) {
     gft_dir_entry *entries;
     size_t count;
     GFT_TRY(gft_dir_list(path, &entries, &count, err));
@@ -138,24 +148,30 @@ static graft_status list_split(graft_dataset *dataset, const char *path, graft_s
         int64_t before = dataset->sample_count;
         char *folder = gft_path_join(path, entries[i].name);
         if (folder)
-            status = list_class(dataset, folder, gft_dataset_find_class(dataset, entries[i].name), split, err);
+            status = list_class(dataset, folder, gft_dataset_find_class(dataset, entries[i].name),
+                                split, err);
         else
             status = gft_fail_memory(err, 0, "a path");
         gft_free(folder);
         if (dataset->sample_count == before && !empty)
             empty = entries[i].name;
     }
-    /* A class that is only missing from val/ or test/ does no harm; one without pictures to learn from does. */
+    /*
+     * A class that is only missing from val/ or test/ does no harm; one without pictures to learn
+     * from does.
+     */
     if (status == GRAFT_OK && empty && first && dataset->sample_count > before_all &&
         !(flags & GRAFT_DATASET_EMPTY_CLASS_OK))
-        status = gft_fail(err, GRAFT_FAILED_PRECONDITION, "%s/%s: the class folder holds no pictures", path, empty);
+        status = gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                          "%s/%s: the class folder holds no pictures", path, empty);
     gft_dir_list_free(entries, count);
     return status;
 }
 
 /* Which split each folder is; *presplit when they are train/ and its sisters and not classes. */
-static graft_status find_splits(const char *path, const char *names[GFT_DATASET_SPLITS], const gft_dir_entry *entries,
-                                size_t count, bool *presplit, graft_error *err) {
+static graft_status find_splits(const char *path, const char *names[GFT_DATASET_SPLITS],
+                                const gft_dir_entry *entries, size_t count, bool *presplit,
+                                graft_error *err) {
     bool others = false;
     for (size_t i = 0; i < count; i++) {
         if (!entries[i].is_dir || is_hidden(entries[i].name))
@@ -164,8 +180,9 @@ static graft_status find_splits(const char *path, const char *names[GFT_DATASET_
         if (!gft_split_parse(entries[i].name, &split))
             others = true;
         else if (names[split])
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found both %s/ and %s/, expected one of them", path,
-                            names[split], entries[i].name);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "%s: found both %s/ and %s/, expected one of them", path, names[split],
+                            entries[i].name);
         else
             names[split] = entries[i].name;
     }
@@ -174,18 +191,22 @@ static graft_status find_splits(const char *path, const char *names[GFT_DATASET_
     return GRAFT_OK;
 }
 
-static graft_status check_tfrecord(const char *path, const gft_dir_entry *entries, size_t count, graft_error *err) {
+static graft_status check_tfrecord(const char *path, const gft_dir_entry *entries, size_t count,
+                                   graft_error *err) {
     for (size_t i = 0; i < count; i++) {
         if (entries[i].is_dir)
             return GRAFT_OK;
         if (strstr(entries[i].name, ".tfrecord"))
-            return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                            "%s: TFRecord files are not read yet; give a folder of class folders or a CSV file", path);
+            return gft_fail(
+                err, GRAFT_UNIMPLEMENTED,
+                "%s: TFRecord files are not read yet; give a folder of class folders or a CSV file",
+                path);
     }
     return GRAFT_OK;
 }
 
-graft_status gft_dataset_read_folder(graft_dataset *dataset, const char *path, uint32_t flags, graft_error *err) {
+graft_status gft_dataset_read_folder(graft_dataset *dataset, const char *path, uint32_t flags,
+                                     graft_error *err) {
     gft_dir_entry *entries;
     size_t count;
     GFT_TRY(gft_dir_list(path, &entries, &count, err));

@@ -1,7 +1,9 @@
 /*
- * Parting a data set: a seeded validation share and cross-validation folds, both per class; and a model's class order.
+ * Parting a data set: a seeded validation share and cross-validation folds, both per class; and a
+ * model's class order.
  *
- * The draw for class c comes from (seed, GFT_RNG_SPLIT, c), so adding a class does not move the pictures of another.
+ * The draw for class c comes from (seed, GFT_RNG_SPLIT, c), so adding a class does not move the
+ * pictures of another.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +16,10 @@
 
 #define FOLD_STREAM ((uint64_t)1 << 32) /* folds draw other numbers than the validation share */
 
-/* Ids of the samples of a split, grouped by class: class c is ids[starts[c]] up to ids[starts[c + 1]]. */
+/*
+ * Ids of the samples of a split, grouped by class: class c is ids[starts[c]] up to ids[starts[c +
+ * 1]].
+ */
 typedef struct class_groups {
     uint32_t *ids;
     size_t *starts;
@@ -25,16 +30,20 @@ static void free_groups(class_groups *groups) {
     gft_free(groups->starts);
 }
 
-static graft_status group_by_class(const graft_dataset *dataset, graft_split split, class_groups *out,
-                                   graft_error *err) {
+static graft_status group_by_class(const graft_dataset *dataset, graft_split split,
+                                   class_groups *out, graft_error *err) {
     size_t classes = (size_t)dataset->class_count;
     class_groups groups = {gft_malloc((size_t)dataset->sample_count * sizeof(uint32_t)),
                            gft_calloc(classes + 2, sizeof(size_t))};
     if (!groups.ids || !groups.starts) {
         free_groups(&groups);
-        return gft_fail_memory(err, (size_t)dataset->sample_count * sizeof(uint32_t), "a list of samples");
+        return gft_fail_memory(err, (size_t)dataset->sample_count * sizeof(uint32_t),
+                               "a list of samples");
     }
-    /* Counts go in two places ahead, so that after the filling pass starts[c] is where class c begins. */
+    /*
+     * Counts go in two places ahead, so that after the filling pass starts[c] is where class c
+     * begins.
+     */
     size_t *ends = groups.starts + 1;
     for (size_t c = 0; c < classes; c++)
         ends[c + 1] = ends[c] + (size_t)graft_dataset_class_samples(dataset, split, (int32_t)c);
@@ -47,7 +56,8 @@ static graft_status group_by_class(const graft_dataset *dataset, graft_split spl
     return GRAFT_OK;
 }
 
-static uint32_t shuffle_class(class_groups *groups, int32_t label, uint64_t seed, uint64_t stream, uint32_t **ids) {
+static uint32_t shuffle_class(class_groups *groups, int32_t label, uint64_t seed, uint64_t stream,
+                              uint32_t **ids) {
     size_t from = groups->starts[label];
     uint32_t count = (uint32_t)(groups->starts[label + 1] - from);
     gft_rng rng = gft_rng_make(seed, GFT_RNG_SPLIT, stream + (uint64_t)label);
@@ -56,9 +66,11 @@ static uint32_t shuffle_class(class_groups *groups, int32_t label, uint64_t seed
     return count;
 }
 
-graft_status graft_dataset_split_validation(graft_dataset *dataset, double fraction, uint64_t seed, graft_error *err) {
+graft_status graft_dataset_split_validation(graft_dataset *dataset, double fraction, uint64_t seed,
+                                            graft_error *err) {
     if (!(fraction >= 0.0 && fraction < 1.0))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "validation split: found %g, expected 0 <= fraction < 1", fraction);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "validation split: found %g, expected 0 <= fraction < 1", fraction);
     if (graft_dataset_count(dataset, GRAFT_SPLIT_VALIDATION) > 0)
         return gft_fail(err, GRAFT_FAILED_PRECONDITION,
                         "validation split: the data set has validation pictures of its own");
@@ -77,8 +89,8 @@ graft_status graft_dataset_split_validation(graft_dataset *dataset, double fract
     return gft_dataset_recount(dataset, err);
 }
 
-graft_status graft_dataset_folds(const graft_dataset *dataset, graft_split split, int32_t folds, uint64_t seed,
-                                 int32_t *fold_of, graft_error *err) {
+graft_status graft_dataset_folds(const graft_dataset *dataset, graft_split split, int32_t folds,
+                                 uint64_t seed, int32_t *fold_of, graft_error *err) {
     if (folds < 1)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "folds: found %d, expected at least 1", folds);
     class_groups groups;
@@ -96,11 +108,11 @@ graft_status graft_dataset_folds(const graft_dataset *dataset, graft_split split
     return GRAFT_OK;
 }
 
-graft_status graft_dataset_relabel(graft_dataset *dataset, const char *const *classes, int32_t count,
-                                   graft_error *err) {
+graft_status graft_dataset_relabel(graft_dataset *dataset, const char *const *classes,
+                                   int32_t count, graft_error *err) {
     if (count < 1 || count > GFT_DATASET_MAX_CLASSES)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "classes: found %d names, expected 1 to %d", count,
-                        GFT_DATASET_MAX_CLASSES);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "classes: found %d names, expected 1 to %d",
+                        count, GFT_DATASET_MAX_CLASSES);
     graft_status status = GRAFT_OK;
     int32_t *now = gft_malloc((size_t)dataset->class_count * sizeof *now);
     const char **names = gft_malloc((size_t)count * sizeof *names);
@@ -112,7 +124,8 @@ graft_status graft_dataset_relabel(graft_dataset *dataset, const char *const *cl
             if (strcmp(classes[i], dataset->classes[old]) == 0)
                 now[old] = i;
         if (now[old] < 0)
-            GFT_GOTO(gft_fail(err, GRAFT_NOT_FOUND, "class '%.100s' of the data set is not among the model's %d classes",
+            GFT_GOTO(gft_fail(err, GRAFT_NOT_FOUND,
+                              "class '%.100s' of the data set is not among the model's %d classes",
                               dataset->classes[old], count));
     }
     for (int32_t i = 0; i < count; i++) {

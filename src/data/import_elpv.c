@@ -1,9 +1,10 @@
 /*
- * Import of the elpv-dataset wheel (electroluminescence pictures of solar cells; Buerhop-Lutz et al. 2018, Deitsch et
- * al. 2019, 2021): labels.csv lists picture, probability of a defect, and cell type, parted by blanks.
+ * Import of the elpv-dataset wheel (electroluminescence pictures of solar cells; Buerhop-Lutz et
+ * al. 2018, Deitsch et al. 2019, 2021): labels.csv lists picture, probability of a defect, and cell
+ * type, parted by blanks.
  *
- * Probability 0 is "ok", above 0.5 is "defective", what lies between is left out; with the type that gives four classes.
- * Each class is shuffled by the seed and its share goes to test/.
+ * Probability 0 is "ok", above 0.5 is "defective", what lies between is left out; with the type
+ * that gives four classes. Each class is shuffled by the seed and its share goes to test/.
  */
 #include <math.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@
 #define LABELS_MAX_BYTES (64u << 20)
 #define PICTURE_MAX_BYTES (64u << 20)
 
-static const char *const class_names[ELPV_CLASSES] = {"defective_mono", "defective_poly", "ok_mono", "ok_poly"};
+static const char *const class_names[ELPV_CLASSES] = {"defective_mono", "defective_poly", "ok_mono",
+                                                      "ok_poly"};
 
 typedef struct elpv_row {
     const char *path; /* "images/cell0001.png", in the text of the labels */
@@ -40,7 +42,9 @@ typedef struct elpv_list {
     size_t left_out;
 } elpv_list;
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r';
+}
 
 /* Cuts the next word of a line out of the text by a NUL; "" at the end of the line. */
 static char *next_word(char **at) {
@@ -58,8 +62,8 @@ static char *next_word(char **at) {
 
 /* Safe as a file name of ours: "images/" and one plain name. */
 static bool is_plain_picture(const char *path) {
-    return strncmp(path, "images/", 7) == 0 && path[7] != '\0' && path[7] != '.' && !strchr(path + 7, '/') &&
-           strlen(path) < 200;
+    return strncmp(path, "images/", 7) == 0 && path[7] != '\0' && path[7] != '.' &&
+           !strchr(path + 7, '/') && strlen(path) < 200;
 }
 
 static graft_status parse_line(char *line, size_t number, elpv_list *list, graft_error *err) {
@@ -70,11 +74,13 @@ static graft_status parse_line(char *line, size_t number, elpv_list *list, graft
     char *type = next_word(&line);
     double probability;
     bool mono = strcmp(type, "mono") == 0;
-    if (!is_plain_picture(path) || !gft_words_f64(probability_word, &probability) || probability < 0.0 ||
-        probability > 1.0 || (!mono && strcmp(type, "poly") != 0))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        ELPV_LABELS ":%zu: found '%.60s %.20s %.20s', expected a picture, a probability and mono or poly",
-                        number, path, probability_word, type);
+    if (!is_plain_picture(path) || !gft_words_f64(probability_word, &probability) ||
+        probability < 0.0 || probability > 1.0 || (!mono && strcmp(type, "poly") != 0))
+        return gft_fail(
+            err, GRAFT_INVALID_ARGUMENT,
+            ELPV_LABELS
+            ":%zu: found '%.60s %.20s %.20s', expected a picture, a probability and mono or poly",
+            number, path, probability_word, type);
     if (probability > 0.0 && probability <= 0.5) {
         list->left_out++;
         return GRAFT_OK;
@@ -115,12 +121,13 @@ static graft_status parse_labels(char *text, elpv_list *list, graft_error *err) 
     qsort(list->rows, list->count, sizeof *list->rows, by_path);
     for (size_t i = 1; i < list->count; i++)
         if (strcmp(list->rows[i].path, list->rows[i - 1].path) == 0)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, ELPV_LABELS ": '%.100s' is listed twice", list->rows[i].path);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT, ELPV_LABELS ": '%.100s' is listed twice",
+                            list->rows[i].path);
     return GRAFT_OK;
 }
 
-static graft_status choose_test(elpv_list *list, const graft_import_options *options, graft_import_report *report,
-                                graft_error *err) {
+static graft_status choose_test(elpv_list *list, const graft_import_options *options,
+                                graft_import_report *report, graft_error *err) {
     uint32_t *members = gft_malloc(list->count * sizeof *members);
     if (!members)
         return gft_fail_memory(err, list->count * sizeof *members, "the list of pictures");
@@ -159,10 +166,10 @@ static graft_status make_folders(const char *dir, graft_error *err) {
 }
 
 /* The folder appears as a whole later, so one file needs no care of its own. */
-static graft_status write_picture(const char *dir, const elpv_row *row, const uint8_t *bytes, size_t count,
-                                  graft_error *err) {
-    char *path = gft_format("%s/%s/%s/%s", dir, row->test ? "test" : "train", class_names[row->class_index],
-                            row->path + strlen("images/"));
+static graft_status write_picture(const char *dir, const elpv_row *row, const uint8_t *bytes,
+                                  size_t count, graft_error *err) {
+    char *path = gft_format("%s/%s/%s/%s", dir, row->test ? "test" : "train",
+                            class_names[row->class_index], row->path + strlen("images/"));
     if (!path)
         return gft_fail_memory(err, strlen(dir) + 256, "a path");
     graft_status status = GRAFT_OK;
@@ -171,13 +178,14 @@ static graft_status write_picture(const char *dir, const elpv_row *row, const ui
     if (file && fclose(file) != 0)
         ok = false;
     if (!ok)
-        status = gft_fail(err, GRAFT_UNAVAILABLE, "%s: cannot write the picture (is the disk full?)", path);
+        status = gft_fail(err, GRAFT_UNAVAILABLE,
+                          "%s: cannot write the picture (is the disk full?)", path);
     gft_free(path);
     return status;
 }
 
-static graft_status write_member(gft_zip *zip, const gft_zip_entry *entry, const char *dir, elpv_list *list,
-                                 graft_error *err) {
+static graft_status write_member(gft_zip *zip, const gft_zip_entry *entry, const char *dir,
+                                 elpv_list *list, graft_error *err) {
     size_t prefix = strlen(ELPV_FOLDER);
     if (entry->is_dir || strncmp(entry->name, ELPV_FOLDER, prefix) != 0)
         return GRAFT_OK;
@@ -194,7 +202,8 @@ static graft_status write_member(gft_zip *zip, const gft_zip_entry *entry, const
     return status;
 }
 
-static graft_status write_pictures(const char *file, const char *dir, elpv_list *list, graft_error *err) {
+static graft_status write_pictures(const char *file, const char *dir, elpv_list *list,
+                                   graft_error *err) {
     gft_zip *zip;
     GFT_TRY(gft_zip_open(file, &zip, err));
     graft_status status = GRAFT_OK;
@@ -208,7 +217,8 @@ static graft_status write_pictures(const char *file, const char *dir, elpv_list 
     }
     for (size_t i = 0; i < list->count; i++)
         if (!list->rows[i].written)
-            GFT_GOTO(gft_fail(err, GRAFT_DATA_LOSS, "%s: '%.100s' is in labels.csv but not in the archive", file,
+            GFT_GOTO(gft_fail(err, GRAFT_DATA_LOSS,
+                              "%s: '%.100s' is in labels.csv but not in the archive", file,
                               list->rows[i].path));
 done:
     gft_zip_close(zip);
@@ -219,9 +229,11 @@ graft_status gft_import_elpv(const char *file, const char *dir, const graft_impo
                              graft_import_report *report, graft_error *err) {
     uint8_t *bytes;
     size_t count;
-    graft_status status = gft_zip_read_member(file, ELPV_LABELS, LABELS_MAX_BYTES, &bytes, &count, err);
+    graft_status status =
+        gft_zip_read_member(file, ELPV_LABELS, LABELS_MAX_BYTES, &bytes, &count, err);
     if (status == GRAFT_NOT_FOUND && gft_file_exists(file))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: not an elpv-dataset wheel: it holds no " ELPV_LABELS, file);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: not an elpv-dataset wheel: it holds no " ELPV_LABELS, file);
     if (status != GRAFT_OK)
         return status;
     elpv_list list = {0};

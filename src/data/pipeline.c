@@ -1,6 +1,6 @@
 /*
- * Pipelines as the caller sees them: making, starting an epoch, taking batches, ending. The workers' side is
- * pipeline_work.c.
+ * Pipelines as the caller sees them: making, starting an epoch, taking batches, ending. The
+ * workers' side is pipeline_work.c.
  */
 #include <string.h>
 
@@ -25,33 +25,38 @@ graft_data_options graft_data_options_default(int32_t height, int32_t width) {
     };
 }
 
-static graft_status check_options(const graft_dataset *dataset, const graft_data_options *o, graft_error *err) {
+static graft_status check_options(const graft_dataset *dataset, const graft_data_options *o,
+                                  graft_error *err) {
     GFT_TRY(graft_preprocess_check(&o->preprocess, err));
     if (o->batch_size < 1 || o->batch_size > MAX_BATCH)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: found batch size %d, expected 1 to %d", o->batch_size,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "pipeline: found batch size %d, expected 1 to %d", o->batch_size,
                         MAX_BATCH);
     if (o->prefetch < 1 || o->prefetch > MAX_PREFETCH)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: found prefetch %d, expected 1 to %d", o->prefetch,
-                        MAX_PREFETCH);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "pipeline: found prefetch %d, expected 1 to %d", o->prefetch, MAX_PREFETCH);
     if (o->threads < 0 || o->threads > MAX_THREADS)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: found %d threads, expected 0 to %d", o->threads,
-                        MAX_THREADS);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: found %d threads, expected 0 to %d",
+                        o->threads, MAX_THREADS);
     if ((int)o->split < -1 || (int)o->split >= GFT_DATASET_SPLITS)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: found split %d", (int)o->split);
     for (size_t i = 0; o->ids && i < o->id_count; i++)
         if (o->ids[i] < 0 || o->ids[i] >= dataset->sample_count)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: found sample %lld, expected 0 to %lld",
-                            (long long)o->ids[i], (long long)dataset->sample_count - 1);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "pipeline: found sample %lld, expected 0 to %lld", (long long)o->ids[i],
+                            (long long)dataset->sample_count - 1);
     return GRAFT_OK;
 }
 
-static graft_status choose_samples(graft_pipeline *p, const graft_data_options *o, graft_error *err) {
+static graft_status choose_samples(graft_pipeline *p, const graft_data_options *o,
+                                   graft_error *err) {
     int64_t count = o->ids ? (int64_t)o->id_count : graft_dataset_count(p->dataset, o->split);
     if (count == 0)
         return gft_fail(err, GRAFT_FAILED_PRECONDITION, "pipeline: the data set has no %s pictures",
                         o->ids ? "chosen" : graft_split_name(o->split));
     if (count >= GFT_DATASET_MAX_SAMPLES)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: %lld samples are too many", (long long)count);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: %lld samples are too many",
+                        (long long)count);
     p->ids = gft_malloc((size_t)count * sizeof *p->ids);
     p->order = gft_malloc((size_t)count * sizeof *p->order);
     p->known_broken = gft_calloc((size_t)count, 1);
@@ -114,8 +119,8 @@ static graft_status start_threads(graft_pipeline *p, int threads, graft_error *e
     return GRAFT_OK;
 }
 
-graft_status graft_pipeline_new(const graft_dataset *dataset, const graft_data_options *options, graft_pipeline **out,
-                                graft_error *err) {
+graft_status graft_pipeline_new(const graft_dataset *dataset, const graft_data_options *options,
+                                graft_pipeline **out, graft_error *err) {
     GFT_TRY(check_options(dataset, options, err));
     const gft_augment_policy *policy;
     GFT_TRY(gft_augment_find(options->augment, &policy, err));
@@ -191,7 +196,8 @@ static void forget_unreported(graft_pipeline *p) {
 
 graft_status graft_pipeline_begin(graft_pipeline *p, int64_t epoch, graft_error *err) {
     if (epoch < 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "pipeline: found epoch %lld, expected 0 or more", (long long)epoch);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "pipeline: found epoch %lld, expected 0 or more", (long long)epoch);
     pthread_mutex_lock(&p->lock);
     p->running = false;
     while (p->busy > 0)
@@ -244,7 +250,8 @@ static bool wait_for_batch(graft_pipeline *p, int64_t number) {
 }
 
 /* Moves broken pictures up to batch `number` to the reported ones. Lock held. Returns how many. */
-static int64_t take_broken(graft_pipeline *p, int64_t number, graft_error *err, graft_status *status) {
+static int64_t take_broken(graft_pipeline *p, int64_t number, graft_error *err,
+                           graft_status *status) {
     int64_t taken = 0;
     while (taken < p->found.count && p->found.items[taken].batch <= number) {
         if (!gft_broken_list_add(&p->reported, p->found.items[taken])) {
@@ -256,7 +263,8 @@ static int64_t take_broken(graft_pipeline *p, int64_t number, graft_error *err, 
     if (taken == 0)
         return 0;
     p->found.count -= taken;
-    memmove(p->found.items, p->found.items + taken, (size_t)p->found.count * sizeof *p->found.items);
+    memmove(p->found.items, p->found.items + taken,
+            (size_t)p->found.count * sizeof *p->found.items);
     return taken;
 }
 
@@ -264,8 +272,8 @@ static graft_status fail_without_batch(graft_pipeline *p, graft_error *err) {
     if (p->failure.code != GRAFT_OK)
         return gft_fail(err, p->failure.code, "%s", p->failure.message);
     if (p->good == 0)
-        return gft_fail(err, GRAFT_FAILED_PRECONDITION, "pipeline: not one of %lld pictures can be read",
-                        (long long)p->count);
+        return gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                        "pipeline: not one of %lld pictures can be read", (long long)p->count);
     return GRAFT_OK;
 }
 
@@ -302,22 +310,31 @@ graft_status graft_pipeline_next(graft_pipeline *p, graft_batch *out, graft_erro
     }
     pthread_mutex_unlock(&p->lock);
 
-    for (int64_t i = p->reported.count - broken; i < p->reported.count && p->options.on_broken; i++) {
+    for (int64_t i = p->reported.count - broken; i < p->reported.count && p->options.on_broken;
+         i++) {
         const pipe_broken *item = &p->reported.items[i];
-        p->options.on_broken(p->options.context, item->id, p->dataset->samples[item->id].path, item->reason);
+        p->options.on_broken(p->options.context, item->id, p->dataset->samples[item->id].path,
+                             item->reason);
     }
     if (status == GRAFT_OK)
         *out = made;
     return status;
 }
 
-int64_t graft_pipeline_samples(const graft_pipeline *p) { return p->count; }
+int64_t graft_pipeline_samples(const graft_pipeline *p) {
+    return p->count;
+}
 
-int32_t graft_pipeline_workers(const graft_pipeline *p) { return p->active; }
+int32_t graft_pipeline_workers(const graft_pipeline *p) {
+    return p->active;
+}
 
-int64_t graft_pipeline_broken_count(const graft_pipeline *p) { return p->reported.count; }
+int64_t graft_pipeline_broken_count(const graft_pipeline *p) {
+    return p->reported.count;
+}
 
-bool graft_pipeline_broken(const graft_pipeline *p, int64_t i, int64_t *id, const char **path, const char **reason) {
+bool graft_pipeline_broken(const graft_pipeline *p, int64_t i, int64_t *id, const char **path,
+                           const char **reason) {
     if (i < 0 || i >= p->reported.count)
         return false;
     const pipe_broken *item = &p->reported.items[i];

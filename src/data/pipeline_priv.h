@@ -1,10 +1,12 @@
 /*
- * Private to the pipeline: its state, shared by the consumer (pipeline.c) and the workers (pipeline_work.c).
+ * Private to the pipeline: its state, shared by the consumer (pipeline.c) and the workers
+ * (pipeline_work.c).
  *
- * Positions 0..count-1 are the samples of an epoch in its order. A worker takes the next position, decodes into a free
- * slot (position modulo slots) and marks it done. Done slots leave in the order of positions: each is given the next row
- * of the batch being filled, so where a picture lands depends on the pictures before it alone. Any worker may do the
- * copy; the batch is ready when it is full and all its copies are finished.
+ * Positions 0..count-1 are the samples of an epoch in its order. A worker takes the next position,
+ * decodes into a free slot (position modulo slots) and marks it done. Done slots leave in the order
+ * of positions: each is given the next row of the batch being filled, so where a picture lands
+ * depends on the pictures before it alone. Any worker may do the copy; the batch is ready when it
+ * is full and all its copies are finished.
  */
 #ifndef GFT_DATA_PIPELINE_PRIV_H
 #define GFT_DATA_PIPELINE_PRIV_H
@@ -71,14 +73,14 @@ struct graft_pipeline {
     bool running; /* an epoch is under way */
     bool quit;
     int64_t epoch;
-    int64_t next;     /* position to decode next */
-    int64_t frontier; /* first position that has not left its slot */
-    int64_t filling;  /* number of the batch being filled */
-    int64_t good;     /* pictures given to batches */
-    int64_t released; /* batches the consumer is done with */
-    bool ended;       /* filling = number of batches of the epoch */
+    int64_t next;        /* position to decode next */
+    int64_t frontier;    /* first position that has not left its slot */
+    int64_t filling;     /* number of the batch being filled */
+    int64_t good;        /* pictures given to batches */
+    int64_t released;    /* batches the consumer is done with */
+    bool ended;          /* filling = number of batches of the epoch */
     graft_error failure; /* of batch `filling`, once code is not OK */
-    int busy;         /* workers outside the lock */
+    int busy;            /* workers outside the lock */
 
     struct pipe_worker *workers;
     int worker_count;

@@ -36,7 +36,8 @@ void gft_broken_list_deinit(broken_list *list) {
 }
 
 /* Decodes and preprocesses one sample into slot memory. No lock. */
-static graft_status make_picture(const graft_pipeline *p, int64_t id, int64_t epoch, void *pixels, graft_error *err) {
+static graft_status make_picture(const graft_pipeline *p, int64_t id, int64_t epoch, void *pixels,
+                                 graft_error *err) {
     const graft_preprocess *rule = &p->options.preprocess;
     gft_picture picture;
     GFT_TRY(gft_picture_open(p->dataset->samples[id].path, &picture, err));
@@ -46,7 +47,8 @@ static graft_status make_picture(const graft_pipeline *p, int64_t id, int64_t ep
                                      : gft_preprocess_f32(rule, &view, pixels, err);
     gft_picture_deinit(&picture);
     if (status == GRAFT_OK) {
-        gft_augment_pixels out = {pixels, p->slot_u8 ? 1 : sizeof(float), rule->height, rule->width};
+        gft_augment_pixels out = {pixels, p->slot_u8 ? 1 : sizeof(float), rule->height,
+                                  rule->width};
         gft_augment_after(p->policy, p->options.seed, epoch, id, &out);
     }
     return status;
@@ -54,7 +56,8 @@ static graft_status make_picture(const graft_pipeline *p, int64_t id, int64_t ep
 
 /* Out of memory is not the picture's fault. */
 static bool is_fault_of_picture(graft_status status) {
-    return status != GRAFT_RESOURCE_EXHAUSTED && status != GRAFT_INTERNAL && status != GRAFT_CANCELLED;
+    return status != GRAFT_RESOURCE_EXHAUSTED && status != GRAFT_INTERNAL &&
+           status != GRAFT_CANCELLED;
 }
 
 static void decode_next(graft_pipeline *p) {
@@ -98,7 +101,8 @@ static void leave_out(graft_pipeline *p, pipe_slot *slot) {
         p->failure = slot->reason;
         return;
     }
-    pipe_broken item = {id, index, p->filling, copy_reason(slot->reason.message, p->dataset->samples[id].path)};
+    pipe_broken item = {id, index, p->filling,
+                        copy_reason(slot->reason.message, p->dataset->samples[id].path)};
     if (!item.reason || !gft_broken_list_add(&p->found, item)) {
         gft_free(item.reason);
         (void)gft_fail_memory(&p->failure, sizeof item, "the list of broken pictures");
@@ -107,7 +111,8 @@ static void leave_out(graft_pipeline *p, pipe_slot *slot) {
     p->known_broken[index] = 1;
 }
 
-static void copy_picture(const graft_pipeline *p, const pipe_slot *slot, const pipe_batch *batch, int32_t row) {
+static void copy_picture(const graft_pipeline *p, const pipe_slot *slot, const pipe_batch *batch,
+                         int32_t row) {
     size_t at = (size_t)row * p->elems;
     if (p->options.as_u8) {
         uint8_t *to = (uint8_t *)batch->values + at;

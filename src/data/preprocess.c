@@ -1,8 +1,10 @@
 /*
- * Applying a preprocessing rule: which part of the picture is taken, where in the result it goes, and the resize.
+ * Applying a preprocessing rule: which part of the picture is taken, where in the result it goes,
+ * and the resize.
  *
- * crop: the centre as EfficientNet's evaluation takes it, side int(size / (size + padding) * shorter side), offset
- * rounded up. pad: PIL's ImageOps.pad or TensorFlow's resize_with_pad, by flavour.
+ * crop: the centre as EfficientNet's evaluation takes it, side int(size / (size + padding) *
+ * shorter side), offset rounded up. pad: PIL's ImageOps.pad or TensorFlow's resize_with_pad, by
+ * flavour.
  */
 #include "data/preprocess.h"
 
@@ -33,28 +35,35 @@ graft_preprocess graft_preprocess_default(int32_t height, int32_t width) {
 graft_status graft_preprocess_check(const graft_preprocess *rule, graft_error *err) {
     const char *where = "preprocessing";
     if (rule->height < 1 || rule->width < 1 || rule->height > GFT_PICTURE_MAX_SIDE ||
-        rule->width > GFT_PICTURE_MAX_SIDE || (int64_t)rule->height * rule->width > RESULT_MAX_PIXELS)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found size %d x %d, expected sides from 1 to %d", where,
-                        rule->height, rule->width, GFT_PICTURE_MAX_SIDE);
+        rule->width > GFT_PICTURE_MAX_SIDE ||
+        (int64_t)rule->height * rule->width > RESULT_MAX_PIXELS)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: found size %d x %d, expected sides from 1 to %d", where, rule->height,
+                        rule->width, GFT_PICTURE_MAX_SIDE);
     if ((unsigned)rule->mode > GRAFT_RESIZE_PAD)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found resize mode %d", where, (int)rule->mode);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found resize mode %d", where,
+                        (int)rule->mode);
     if ((unsigned)rule->interpolation > GRAFT_LANCZOS3)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found interpolation %d", where, (int)rule->interpolation);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found interpolation %d", where,
+                        (int)rule->interpolation);
     if ((unsigned)rule->flavour > GRAFT_FLAVOUR_TF)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found flavour %d", where, (int)rule->flavour);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found flavour %d", where,
+                        (int)rule->flavour);
     if (rule->crop_padding < 0 || rule->crop_padding > GFT_PICTURE_MAX_SIDE)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found crop padding %d, expected 0 to %d", where,
-                        rule->crop_padding, GFT_PICTURE_MAX_SIDE);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found crop padding %d, expected 0 to %d",
+                        where, rule->crop_padding, GFT_PICTURE_MAX_SIDE);
     if (!(rule->crop_fraction >= 0.0 && rule->crop_fraction <= 1.0))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found crop fraction %g, expected 0 to 1", where,
-                        rule->crop_fraction);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found crop fraction %g, expected 0 to 1",
+                        where, rule->crop_fraction);
     if (rule->pad_value < 0 || rule->pad_value > 255)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found pad value %d, expected 0 to 255", where,
-                        rule->pad_value);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found pad value %d, expected 0 to 255",
+                        where, rule->pad_value);
     return GRAFT_OK;
 }
 
-bool gft_preprocess_gives_u8(const graft_preprocess *rule) { return rule->flavour == GRAFT_FLAVOUR_PIL; }
+bool gft_preprocess_gives_u8(const graft_preprocess *rule) {
+    return rule->flavour == GRAFT_FLAVOUR_PIL;
+}
 
 size_t gft_preprocess_elems(const graft_preprocess *rule) {
     return (size_t)rule->height * (size_t)rule->width * 3;
@@ -84,8 +93,8 @@ static gft_view crop_view(const graft_preprocess *rule, const gft_view *view) {
     width = crop_side(rule, width);
     int64_t top = (view->height - height + 1) / 2;
     int64_t left = (view->width - width + 1) / 2;
-    return (gft_view){view->pixels + (size_t)top * view->stride + 3 * (size_t)left, (int32_t)height, (int32_t)width,
-                      view->stride};
+    return (gft_view){view->pixels + (size_t)top * view->stride + 3 * (size_t)left, (int32_t)height,
+                      (int32_t)width, view->stride};
 }
 
 /* Where in the result the picture goes. */
@@ -131,7 +140,8 @@ static placement place(const graft_preprocess *rule, const gft_view *view) {
     return rule->flavour == GRAFT_FLAVOUR_PIL ? place_pil(rule, view) : place_tf(rule, view);
 }
 
-graft_status gft_preprocess_u8(const graft_preprocess *rule, const gft_view *view, uint8_t *out, graft_error *err) {
+graft_status gft_preprocess_u8(const graft_preprocess *rule, const gft_view *view, uint8_t *out,
+                               graft_error *err) {
     gft_view source = rule->mode == GRAFT_RESIZE_CROP ? crop_view(rule, view) : *view;
     placement p = place(rule, &source);
     size_t stride = (size_t)rule->width * 3;
@@ -141,7 +151,8 @@ graft_status gft_preprocess_u8(const graft_preprocess *rule, const gft_view *vie
                           out + (size_t)p.top * stride + 3 * (size_t)p.left, stride, err);
 }
 
-graft_status gft_preprocess_f32(const graft_preprocess *rule, const gft_view *view, float *out, graft_error *err) {
+graft_status gft_preprocess_f32(const graft_preprocess *rule, const gft_view *view, float *out,
+                                graft_error *err) {
     gft_view source = rule->mode == GRAFT_RESIZE_CROP ? crop_view(rule, view) : *view;
     placement p = place(rule, &source);
     size_t stride = (size_t)rule->width * 3;

@@ -1,5 +1,6 @@
 /*
- * A preprocessing rule applied to pixels: crop, squeeze or pad, resize, and the element type of the result.
+ * A preprocessing rule applied to pixels: crop, squeeze or pad, resize, and the element type of the
+ * result.
  */
 #ifndef GFT_DATA_PREPROCESS_H
 #define GFT_DATA_PREPROCESS_H
@@ -17,11 +18,11 @@ bool gft_preprocess_gives_u8(const graft_preprocess *rule);
 size_t gft_preprocess_elems(const graft_preprocess *rule);
 
 /** Applies a rule of PIL's arithmetic; `rule` has passed graft_preprocess_check. */
-GRAFT_MUST_CHECK graft_status gft_preprocess_u8(const graft_preprocess *rule, const gft_view *view, uint8_t *out,
-                                                graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_preprocess_u8(const graft_preprocess *rule, const gft_view *view,
+                                                uint8_t *out, graft_error *err);
 /** Applies a rule of TensorFlow's arithmetic. */
-GRAFT_MUST_CHECK graft_status gft_preprocess_f32(const graft_preprocess *rule, const gft_view *view, float *out,
-                                                 graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_preprocess_f32(const graft_preprocess *rule, const gft_view *view,
+                                                 float *out, graft_error *err);
 
 /** uint8 to float32, the same numbers. */
 void gft_u8_to_f32(const uint8_t *in, size_t count, float *out);
@@ -29,6 +30,7 @@ void gft_u8_to_f32(const uint8_t *in, size_t count, float *out);
 void gft_f32_to_u8(const float *in, size_t count, uint8_t *out);
 
 /** Reads and decodes a picture file; the caller frees it with gft_picture_deinit. */
-GRAFT_MUST_CHECK graft_status gft_picture_open(const char *path, gft_picture *picture, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_picture_open(const char *path, gft_picture *picture,
+                                               graft_error *err);
 
 #endif

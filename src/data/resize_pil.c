@@ -1,6 +1,7 @@
 /*
- * Resizing in PIL's arithmetic (bit for bit that of Pillow 13): one pass per axis, each to 8 bits, 22-bit fixed-point
- * weights, sums begun at one half and clipped. Nearest steps through the source in double, as PIL's affine transform does.
+ * Resizing in PIL's arithmetic (bit for bit that of Pillow 13): one pass per axis (resize_pass.c),
+ * each to 8 bits; which axis comes first follows from the sizes. Nearest steps through the source
+ * in double, as PIL's affine transform does.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -8,55 +9,10 @@
 #include "base/alloc.h"
 #include "base/size.h"
 #include "data/resize.h"
+#include "data/resize_pass.h"
 
-#define FRACTION_BITS 22
-
-static uint8_t clip8(int32_t sum) {
-    int32_t v = sum >> FRACTION_BITS;
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-}
-
-/* Weights sum to about one and never to more than 1.7 in absolute value, so 255 of them stay inside 32 bits. */
-static void pass_horizontal(const uint8_t *restrict in, const gft_taps *taps, uint8_t *restrict out) {
-    for (int32_t i = 0; i < taps->outputs; i++) {
-        const uint8_t *p = in + 3 * (size_t)taps->start[i];
-        const int32_t *w = taps->fixed + (size_t)i * (size_t)taps->width;
-        int32_t count = taps->count[i];
-        int32_t r = 1 << (FRACTION_BITS - 1);
-        int32_t g = r;
-        int32_t b = r;
-        for (int32_t t = 0; t < count; t++, p += 3) {
-            r += p[0] * w[t];
-            g += p[1] * w[t];
-            b += p[2] * w[t];
-        }
-        out[3 * i] = clip8(r);
-        out[3 * i + 1] = clip8(g);
-        out[3 * i + 2] = clip8(b);
-    }
-}
-
-#define COLUMNS 192 /* a strip of sums that stays in registers and first-level cache */
-
-static void pass_vertical(const uint8_t *restrict in, size_t stride, const int32_t *restrict w, int32_t count,
-                          size_t n, uint8_t *restrict out) {
-    int32_t sums[COLUMNS];
-    for (size_t from = 0; from < n; from += COLUMNS) {
-        size_t columns = gft_size_min(COLUMNS, n - from);
-        for (size_t x = 0; x < columns; x++)
-            sums[x] = 1 << (FRACTION_BITS - 1);
-        for (int32_t t = 0; t < count; t++) {
-            const uint8_t *row = in + (size_t)t * stride + from;
-            int32_t weight = w[t];
-            for (size_t x = 0; x < columns; x++)
-                sums[x] += row[x] * weight;
-        }
-        for (size_t x = 0; x < columns; x++)
-            out[from + x] = clip8(sums[x]);
-    }
-}
-
-static void copy_rows(const uint8_t *in, size_t in_stride, int32_t rows, size_t bytes, uint8_t *out, size_t out_stride) {
+static void copy_rows(const uint8_t *in, size_t in_stride, int32_t rows, size_t bytes, uint8_t *out,
+                      size_t out_stride) {
     for (int32_t y = 0; y < rows; y++)
         memcpy(out + (size_t)y * out_stride, in + (size_t)y * in_stride, bytes);
 }
@@ -69,8 +25,8 @@ static void nearest_axis(int32_t inputs, int32_t outputs, int32_t *source) {
         source[i] = (int32_t)at < inputs ? (int32_t)at : inputs - 1;
 }
 
-static graft_status resize_nearest(const gft_view *view, int32_t height, int32_t width, uint8_t *out,
-                                   size_t out_stride, graft_error *err) {
+static graft_status resize_nearest(const gft_view *view, int32_t height, int32_t width,
+                                   uint8_t *out, size_t out_stride, graft_error *err) {
     size_t count = (size_t)height + (size_t)width;
     int32_t *columns = gft_malloc(count * sizeof *columns);
     if (!columns)
@@ -88,25 +44,42 @@ static graft_status resize_nearest(const gft_view *view, int32_t height, int32_t
     return GRAFT_OK;
 }
 
-static graft_status resize_width(const gft_view *view, graft_interpolation method, int32_t width, uint8_t *out,
-                                 size_t out_stride, graft_error *err) {
+static graft_status make_taps(graft_interpolation method, int32_t inputs, int32_t outputs,
+                              gft_taps *taps, gft_pair_taps *pairs, graft_error *err) {
+    GFT_TRY(gft_taps_pil(method, inputs, outputs, taps, err));
+    graft_status status = gft_pair_taps_init(pairs, taps, err);
+    if (status != GRAFT_OK)
+        gft_taps_deinit(taps);
+    return status;
+}
+
+static void free_taps(gft_taps *taps, gft_pair_taps *pairs) {
+    gft_taps_deinit(taps);
+    gft_pair_taps_deinit(pairs);
+}
+
+static graft_status resize_width(const gft_view *view, graft_interpolation method, int32_t width,
+                                 uint8_t *out, size_t out_stride, graft_error *err) {
     gft_taps taps;
-    GFT_TRY(gft_taps_pil(method, view->width, width, &taps, err));
+    gft_pair_taps pairs;
+    GFT_TRY(make_taps(method, view->width, width, &taps, &pairs, err));
     for (int32_t y = 0; y < view->height; y++)
-        pass_horizontal(view->pixels + (size_t)y * view->stride, &taps, out + (size_t)y * out_stride);
-    gft_taps_deinit(&taps);
+        gft_pass_row(view->pixels + (size_t)y * view->stride, view->width, &taps, &pairs,
+                     out + (size_t)y * out_stride);
+    free_taps(&taps, &pairs);
     return GRAFT_OK;
 }
 
-static graft_status resize_height(const gft_view *view, graft_interpolation method, int32_t height, uint8_t *out,
-                                  size_t out_stride, graft_error *err) {
+static graft_status resize_height(const gft_view *view, graft_interpolation method, int32_t height,
+                                  uint8_t *out, size_t out_stride, graft_error *err) {
     gft_taps taps;
-    GFT_TRY(gft_taps_pil(method, view->height, height, &taps, err));
+    gft_pair_taps pairs;
+    GFT_TRY(make_taps(method, view->height, height, &taps, &pairs, err));
     size_t n = (size_t)view->width * 3;
     for (int32_t y = 0; y < height; y++)
-        pass_vertical(view->pixels + (size_t)taps.start[y] * view->stride, view->stride,
-                      taps.fixed + (size_t)y * (size_t)taps.width, taps.count[y], n, out + (size_t)y * out_stride);
-    gft_taps_deinit(&taps);
+        gft_pass_column(view->pixels + (size_t)taps.start[y] * view->stride, view->stride, &taps,
+                        &pairs, y, n, out + (size_t)y * out_stride);
+    free_taps(&taps, &pairs);
     return GRAFT_OK;
 }
 
@@ -118,15 +91,18 @@ static bool height_comes_first(const gft_view *view, int32_t height, int32_t wid
     return fewer_lines > 0 && fewer_lines > 2 * fewer_columns;
 }
 
-static graft_status resize_both(const gft_view *view, graft_interpolation method, int32_t height, int32_t width,
-                                uint8_t *out, size_t out_stride, graft_error *err) {
+static graft_status resize_both(const gft_view *view, graft_interpolation method, int32_t height,
+                                int32_t width, uint8_t *out, size_t out_stride, graft_error *err) {
     bool height_first = height_comes_first(view, height, width);
-    gft_view half = {NULL, height_first ? height : view->height, height_first ? view->width : width, 0};
+    gft_view half = {NULL, height_first ? height : view->height, height_first ? view->width : width,
+                     0};
     half.stride = (size_t)half.width * 3;
     size_t bytes;
     uint8_t *between = NULL;
-    if (!gft_size_mul(half.stride, (size_t)half.height, &bytes) || !(between = gft_malloc_aligned(bytes)))
-        return gft_fail_memory(err, (unsigned long long)half.stride * (unsigned)half.height, "resize");
+    if (!gft_size_mul(half.stride, (size_t)half.height, &bytes) ||
+        !(between = gft_malloc_aligned(bytes)))
+        return gft_fail_memory(err, (unsigned long long)half.stride * (unsigned)half.height,
+                               "resize");
     half.pixels = between;
     graft_status status;
     if (height_first) {
@@ -141,8 +117,8 @@ done:
     return status;
 }
 
-graft_status gft_resize_pil(const gft_view *view, graft_interpolation method, int32_t height, int32_t width,
-                            uint8_t *out, size_t out_stride, graft_error *err) {
+graft_status gft_resize_pil(const gft_view *view, graft_interpolation method, int32_t height,
+                            int32_t width, uint8_t *out, size_t out_stride, graft_error *err) {
     if (method == GRAFT_NEAREST)
         return resize_nearest(view, height, width, out, out_stride, err);
     if (height == view->height && width == view->width) {

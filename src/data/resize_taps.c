@@ -1,6 +1,6 @@
 /*
- * Tap tables for PIL's resampling: a filter of given support, widened by the scale when shrinking, normalised in double
- * and rounded to 22 fraction bits. Also what both flavours' tables share.
+ * Tap tables for PIL's resampling: a filter of given support, widened by the scale when shrinking,
+ * normalised in double and rounded to 22 fraction bits. Also what both flavours' tables share.
  */
 #include <math.h>
 #include <string.h>
@@ -11,9 +11,11 @@
 
 #define PIL_FRACTION_BITS 22
 
-graft_status gft_taps_init(gft_taps *taps, int32_t outputs, int32_t width, int fixed, graft_error *err) {
+graft_status gft_taps_init(gft_taps *taps, int32_t outputs, int32_t width, int fixed,
+                           graft_error *err) {
     size_t weights;
-    if (!gft_size_mul((size_t)outputs, (size_t)width, &weights) || !gft_size_mul(weights, 4, &weights))
+    if (!gft_size_mul((size_t)outputs, (size_t)width, &weights) ||
+        !gft_size_mul(weights, 4, &weights))
         return gft_fail_memory(err, SIZE_MAX, "resize weights");
     gft_taps made = {.outputs = outputs, .width = width};
     made.start = gft_calloc((size_t)outputs, sizeof *made.start);
@@ -42,7 +44,9 @@ void gft_taps_deinit(gft_taps *taps) {
 
 typedef double (*filter_fn)(double x);
 
-static double filter_box(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
+static double filter_box(double x) {
+    return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+}
 
 static double filter_triangle(double x) {
     x = fabs(x);
@@ -67,7 +71,9 @@ static double sinc(double x) {
     return sin(x) / x;
 }
 
-static double filter_lanczos3(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
+static double filter_lanczos3(double x) {
+    return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+}
 
 static filter_fn filter_of(graft_interpolation method, double *support) {
     switch (method) {
@@ -91,8 +97,8 @@ static int32_t to_fixed(double w) {
     return (int32_t)(w < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-graft_status gft_taps_pil(graft_interpolation method, int32_t inputs, int32_t outputs, gft_taps *taps,
-                          graft_error *err) {
+graft_status gft_taps_pil(graft_interpolation method, int32_t inputs, int32_t outputs,
+                          gft_taps *taps, graft_error *err) {
     double support;
     filter_fn filter = filter_of(method, &support);
     double scale = (double)inputs / outputs;
@@ -111,7 +117,8 @@ graft_status gft_taps_pil(graft_interpolation method, int32_t inputs, int32_t ou
     }
     for (int32_t i = 0; i < outputs; i++) {
         double center = (i + 0.5) * scale;
-        int32_t first = (int32_t)(center - support + 0.5); /* truncation towards zero, then clamped: as PIL */
+        int32_t first =
+            (int32_t)(center - support + 0.5); /* truncation towards zero, then clamped: as PIL */
         int32_t last = (int32_t)(center + support + 0.5);
         first = first < 0 ? 0 : first;
         last = last > inputs ? inputs : last;
@@ -121,7 +128,8 @@ graft_status gft_taps_pil(graft_interpolation method, int32_t inputs, int32_t ou
             sum += w[t];
         }
         for (int32_t t = 0; t < last - first; t++)
-            made.fixed[(size_t)i * (size_t)width + (size_t)t] = to_fixed(sum != 0.0 ? w[t] / sum : w[t]);
+            made.fixed[(size_t)i * (size_t)width + (size_t)t] =
+                to_fixed(sum != 0.0 ? w[t] / sum : w[t]);
         made.start[i] = first;
         made.count[i] = last - first;
     }

@@ -1,6 +1,7 @@
 /*
- * Tap tables for tf.image.resize (TensorFlow 2): ResizeBilinear, ResizeBicubic, ResizeNearestNeighbor with half-pixel
- * centres, ResizeArea, and ScaleAndTranslate for antialias and for lanczos3. Computed in float32 as there.
+ * Tap tables for tf.image.resize (TensorFlow 2): ResizeBilinear, ResizeBicubic,
+ * ResizeNearestNeighbor with half-pixel centres, ResizeArea, and ScaleAndTranslate for antialias
+ * and for lanczos3. Computed in float32 as there.
  */
 #include <float.h>
 #include <math.h>
@@ -8,14 +9,19 @@
 
 #include "data/resize.h"
 
-/* ResizeBicubic looks its weights up in a table of this many steps per pixel; the rounding is part of its result. */
+/*
+ * ResizeBicubic looks its weights up in a table of this many steps per pixel; the rounding is part
+ * of its result.
+ */
 #define BICUBIC_STEPS 1024
 
 static int32_t clamp_index(int64_t i, int32_t inputs) {
     return (int32_t)(i < 0 ? 0 : i >= inputs ? inputs - 1 : i);
 }
 
-static float source_of(int32_t i, float scale) { return ((float)i + 0.5f) * scale - 0.5f; }
+static float source_of(int32_t i, float scale) {
+    return ((float)i + 0.5f) * scale - 0.5f;
+}
 
 static void taps_nearest(gft_taps *taps, int32_t inputs, float scale) {
     for (int32_t i = 0; i < taps->outputs; i++) {
@@ -113,7 +119,8 @@ static float kernel_value(graft_interpolation method, float x) {
     if (method == GRAFT_BICUBIC) {
         if (x >= 2.0f)
             return 0.0f;
-        return x >= 1.0f ? ((-0.5f * x + 2.5f) * x - 4.0f) * x + 2.0f : ((1.5f * x - 2.5f) * x) * x + 1.0f;
+        return x >= 1.0f ? ((-0.5f * x + 2.5f) * x - 4.0f) * x + 2.0f
+                         : ((1.5f * x - 2.5f) * x) * x + 1.0f;
     }
     if (x > 3.0f)
         return 0.0f;
@@ -127,7 +134,8 @@ static float kernel_radius(graft_interpolation method) {
     return method == GRAFT_BILINEAR ? 1.0f : method == GRAFT_BICUBIC ? 2.0f : 3.0f;
 }
 
-static void taps_kernel(gft_taps *taps, graft_interpolation method, int32_t inputs, float inverse, float kernel_scale) {
+static void taps_kernel(gft_taps *taps, graft_interpolation method, int32_t inputs, float inverse,
+                        float kernel_scale) {
     float reach = kernel_radius(method) * kernel_scale;
     for (int32_t i = 0; i < taps->outputs; i++) {
         float at = ((float)i + 0.5f) * inverse;
@@ -148,12 +156,14 @@ static void taps_kernel(gft_taps *taps, graft_interpolation method, int32_t inpu
     }
 }
 
-graft_status gft_taps_tf(graft_interpolation method, int antialias, int32_t inputs, int32_t outputs, gft_taps *taps,
-                         graft_error *err) {
+graft_status gft_taps_tf(graft_interpolation method, int antialias, int32_t inputs, int32_t outputs,
+                         gft_taps *taps, graft_error *err) {
     float scale = (float)inputs / (float)outputs;
-    float inverse = 1.0f / ((float)outputs / (float)inputs); /* ScaleAndTranslate is given outputs / inputs */
+    float inverse =
+        1.0f / ((float)outputs / (float)inputs); /* ScaleAndTranslate is given outputs / inputs */
     float kernel_scale = antialias && inverse > 1.0f ? inverse : 1.0f;
-    bool kernel = method == GRAFT_LANCZOS3 || (antialias && (method == GRAFT_BILINEAR || method == GRAFT_BICUBIC));
+    bool kernel = method == GRAFT_LANCZOS3 ||
+                  (antialias && (method == GRAFT_BILINEAR || method == GRAFT_BICUBIC));
     int32_t width;
     if (kernel)
         width = 2 * (int32_t)ceilf(kernel_radius(method) * kernel_scale) + 1;

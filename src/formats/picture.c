@@ -1,5 +1,6 @@
 /*
- * Pictures: tells the format by its first bytes and hands over to that format's decoder. Owns the limits on size.
+ * Pictures: tells the format by its first bytes and hands over to that format's decoder. Owns the
+ * limits on size.
  */
 #include "formats/picture.h"
 
@@ -15,17 +16,18 @@ void gft_picture_deinit(gft_picture *picture) {
     memset(picture, 0, sizeof *picture);
 }
 
-graft_status gft_picture_init(gft_picture *picture, uint64_t height, uint64_t width, const char *where,
-                              graft_error *err) {
+graft_status gft_picture_init(gft_picture *picture, uint64_t height, uint64_t width,
+                              const char *where, graft_error *err) {
     if (height == 0 || width == 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: the picture is empty (%llu x %llu)", where,
-                        (unsigned long long)width, (unsigned long long)height);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: the picture is empty (%llu x %llu)",
+                        where, (unsigned long long)width, (unsigned long long)height);
     if (height > GFT_PICTURE_MAX_SIDE || width > GFT_PICTURE_MAX_SIDE ||
         height * width > GFT_PICTURE_MAX_PIXELS)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: the picture says it is %llu x %llu, expected sides up to %d and at most %d megapixels",
-                        where, (unsigned long long)width, (unsigned long long)height, GFT_PICTURE_MAX_SIDE,
-                        GFT_PICTURE_MAX_PIXELS / 1000000);
+                        "%s: the picture says it is %llu x %llu, expected sides up to %d and at "
+                        "most %d megapixels",
+                        where, (unsigned long long)width, (unsigned long long)height,
+                        GFT_PICTURE_MAX_SIDE, GFT_PICTURE_MAX_PIXELS / 1000000);
     size_t bytes;
     if (!gft_size_mul((size_t)height * (size_t)width, 3, &bytes))
         return gft_fail_memory(err, height * width, where);
@@ -55,11 +57,12 @@ static const char *foreign_format(const uint8_t *b, size_t n) {
     return NULL;
 }
 
-graft_status gft_picture_decode(const void *bytes, size_t count, const char *where, gft_picture *picture,
-                                graft_error *err) {
+graft_status gft_picture_decode(const void *bytes, size_t count, const char *where,
+                                gft_picture *picture, graft_error *err) {
     const uint8_t *b = bytes;
     if (count == 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: the file is empty, expected a picture", where);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: the file is empty, expected a picture",
+                        where);
     if (begins(b, count, "\xff\xd8\xff", 3))
         return gft_picture_decode_jpeg(b, count, where, picture, err);
     if (begins(b, count, "\x89PNG\r\n\x1a\n", 8))
@@ -71,7 +74,8 @@ graft_status gft_picture_decode(const void *bytes, size_t count, const char *whe
     const char *foreign = foreign_format(b, count);
     if (foreign)
         return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                        "%s: found a %s picture, expected JPEG, PNG, BMP or WebP; convert it first", where, foreign);
+                        "%s: found a %s picture, expected JPEG, PNG, BMP or WebP; convert it first",
+                        where, foreign);
     char head[16] = "";
     size_t shown = gft_size_min(count, 4);
     for (size_t i = 0; i < shown; i++) {
@@ -81,5 +85,6 @@ graft_status gft_picture_decode(const void *bytes, size_t count, const char *whe
         head[3 * i + 2] = i + 1 < shown ? ' ' : '\0';
     }
     return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                    "%s: not a picture: begins with the bytes %s, expected JPEG, PNG, BMP or WebP", where, head);
+                    "%s: not a picture: begins with the bytes %s, expected JPEG, PNG, BMP or WebP",
+                    where, head);
 }

@@ -1,6 +1,7 @@
 /*
- * BMP (Windows bitmap): own bounded reader. Headers BITMAPCOREHEADER, BITMAPINFOHEADER and its V2..V5 extensions; 1, 2,
- * 4, 8 bits with a palette, 16, 24, 32 bits, BITFIELDS masks; bottom-up and top-down. RLE lives in picture_bmp_rle.c.
+ * BMP (Windows bitmap): own bounded reader. Headers BITMAPCOREHEADER, BITMAPINFOHEADER and its
+ * V2..V5 extensions; 1, 2, 4, 8 bits with a palette, 16, 24, 32 bits, BITFIELDS masks; bottom-up
+ * and top-down. RLE lives in picture_bmp_rle.c.
  *
  * Alpha is dropped. Samples narrower than 8 bits become v * 255 / max, as in PIL.
  */
@@ -18,8 +19,8 @@ static graft_status check_header(const bmp_header *h, const char *where, graft_e
     bool ok = false;
     switch (h->compression) {
     case BMP_RGB:
-        ok = h->bits == 1 || h->bits == 2 || h->bits == 4 || h->bits == 8 || h->bits == 16 || h->bits == 24 ||
-             h->bits == 32;
+        ok = h->bits == 1 || h->bits == 2 || h->bits == 4 || h->bits == 8 || h->bits == 16 ||
+             h->bits == 24 || h->bits == 32;
         break;
     case BMP_RLE8:
         ok = h->bits == 8 && !h->top_down;
@@ -35,7 +36,8 @@ static graft_status check_header(const bmp_header *h, const char *where, graft_e
         break;
     }
     if (!ok)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: BMP with compression %u and %u bits per pixel is not read", where,
+        return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                        "%s: BMP with compression %u and %u bits per pixel is not read", where,
                         h->compression, h->bits);
     return GRAFT_OK;
 }
@@ -53,7 +55,8 @@ static graft_status read_core(gft_cursor *c, bmp_header *h, graft_error *err) {
     return GRAFT_OK;
 }
 
-static graft_status read_info(gft_cursor *c, uint32_t header_bytes, bmp_header *h, graft_error *err) {
+static graft_status read_info(gft_cursor *c, uint32_t header_bytes, bmp_header *h,
+                              graft_error *err) {
     uint32_t width, height, skipped, used;
     uint16_t planes, bits;
     GFT_TRY(gft_cursor_u32(c, &width, "width", err));
@@ -97,8 +100,8 @@ static graft_status read_header(gft_cursor *c, bmp_header *h, graft_error *err) 
              header_bytes == 108 || header_bytes == 124)
         GFT_TRY(read_info(c, header_bytes, h, err));
     else
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: BMP with a header of %u bytes is not read", c->where,
-                        header_bytes);
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: BMP with a header of %u bytes is not read",
+                        c->where, header_bytes);
     GFT_TRY(check_header(h, c->where, err));
     h->data_at = data_at;
     GFT_TRY(gft_cursor_seek(c, 14 + (size_t)header_bytes + h->masks_behind_bytes, err));
@@ -145,14 +148,15 @@ static uint8_t field_value(const bmp_field *f, uint32_t pixel) {
     return (uint8_t)((uint64_t)((pixel & f->mask) >> f->shift) * 255 / f->max);
 }
 
-static void row_masked(const bmp_header *h, const bmp_field fields[3], const uint8_t *in, uint8_t *out) {
+static void row_masked(const bmp_header *h, const bmp_field fields[3], const uint8_t *in,
+                       uint8_t *out) {
     for (size_t x = 0; x < h->width; x++) {
         uint32_t pixel;
         if (h->bits == 16)
             pixel = (uint32_t)in[2 * x] | (uint32_t)in[2 * x + 1] << 8;
         else
-            pixel = (uint32_t)in[4 * x] | (uint32_t)in[4 * x + 1] << 8 | (uint32_t)in[4 * x + 2] << 16 |
-                    (uint32_t)in[4 * x + 3] << 24;
+            pixel = (uint32_t)in[4 * x] | (uint32_t)in[4 * x + 1] << 8 |
+                    (uint32_t)in[4 * x + 2] << 16 | (uint32_t)in[4 * x + 3] << 24;
         for (size_t i = 0; i < 3; i++)
             out[3 * x + i] = field_value(&fields[i], pixel);
     }
@@ -175,11 +179,14 @@ static void row_palette(const bmp_header *h, const uint8_t *in, uint8_t *out) {
     }
 }
 
-static graft_status read_rows(gft_cursor *c, const bmp_header *h, gft_picture *picture, graft_error *err) {
+static graft_status read_rows(gft_cursor *c, const bmp_header *h, gft_picture *picture,
+                              graft_error *err) {
     size_t stride = ((size_t)h->width * h->bits + 31) / 32 * 4;
-    size_t needed = stride * (h->height - 1) + ((size_t)h->width * h->bits + 7) / 8; /* the last row's padding may lack */
+    size_t needed = stride * (h->height - 1) +
+                    ((size_t)h->width * h->bits + 7) / 8; /* the last row's padding may lack */
     if (needed > gft_cursor_left(c))
-        return gft_fail(err, GRAFT_DATA_LOSS, "%s: the BMP file ends early: %zu of %zu bytes of pixels are there",
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "%s: the BMP file ends early: %zu of %zu bytes of pixels are there",
                         c->where, gft_cursor_left(c), needed);
     GFT_TRY(gft_picture_init(picture, h->height, h->width, c->where, err));
     bmp_field fields[3] = {field_of(h->masks[0]), field_of(h->masks[1]), field_of(h->masks[2])};
@@ -197,15 +204,16 @@ static graft_status read_rows(gft_cursor *c, const bmp_header *h, gft_picture *p
     return GRAFT_OK;
 }
 
-graft_status gft_picture_decode_bmp(const uint8_t *bytes, size_t count, const char *where, gft_picture *picture,
-                                    graft_error *err) {
+graft_status gft_picture_decode_bmp(const uint8_t *bytes, size_t count, const char *where,
+                                    gft_picture *picture, graft_error *err) {
     gft_cursor c = gft_cursor_make(bytes, count, where);
     bmp_header h;
     memset(&h, 0, sizeof h);
     GFT_TRY(read_header(&c, &h, err));
     GFT_TRY(read_palette(&c, &h, err));
     GFT_TRY(gft_cursor_seek(&c, h.data_at, err));
-    if (h.width == 0 || h.height == 0 || h.width > GFT_PICTURE_MAX_SIDE || h.height > GFT_PICTURE_MAX_SIDE) {
+    if (h.width == 0 || h.height == 0 || h.width > GFT_PICTURE_MAX_SIDE ||
+        h.height > GFT_PICTURE_MAX_SIDE) {
         gft_picture none = {0}; /* for its message */
         return gft_picture_init(&none, h.height, h.width, where, err);
     }

@@ -22,8 +22,11 @@ typedef struct bmp_header {
     uint8_t palette[256][3]; /* RGB */
 } bmp_header;
 
-/** Reads RLE8 or RLE4 pixels from the cursor into a fresh picture; the caller frees it on failure too. */
-GRAFT_MUST_CHECK graft_status gft_bmp_read_rle(gft_cursor *c, const bmp_header *h, gft_picture *picture,
-                                               graft_error *err);
+/**
+ * Reads RLE8 or RLE4 pixels from the cursor into a fresh picture; the caller frees it on failure
+ * too.
+ */
+GRAFT_MUST_CHECK graft_status gft_bmp_read_rle(gft_cursor *c, const bmp_header *h,
+                                               gft_picture *picture, graft_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * BMP run-length data (RLE8, RLE4): encoded runs, absolute runs, end of line, delta, end of bitmap.
  *
- * Pixels that are jumped over have palette entry 0. Runs past the end of a line are cut there. Data that stops before
- * the end of the bitmap is DATA_LOSS unless the last line is complete.
+ * Pixels that are jumped over have palette entry 0. Runs past the end of a line are cut there. Data
+ * that stops before the end of the bitmap is DATA_LOSS unless the last line is complete.
  */
 #include <string.h>
 
@@ -77,7 +77,8 @@ static graft_status escape(gft_cursor *c, rle_state *s, bool *ended, graft_error
     }
 }
 
-graft_status gft_bmp_read_rle(gft_cursor *c, const bmp_header *h, gft_picture *picture, graft_error *err) {
+graft_status gft_bmp_read_rle(gft_cursor *c, const bmp_header *h, gft_picture *picture,
+                              graft_error *err) {
     GFT_TRY(gft_picture_init(picture, h->height, h->width, c->where, err));
     size_t pixels = (size_t)h->width * h->height;
     for (size_t i = 0; i < pixels; i++)
@@ -89,7 +90,8 @@ graft_status gft_bmp_read_rle(gft_cursor *c, const bmp_header *h, gft_picture *p
         if (gft_cursor_left(c) < 2) {
             if (complete(&s))
                 break;
-            return gft_fail(err, GRAFT_DATA_LOSS, "%s: the BMP run-length data ends early: %u of %u lines are there",
+            return gft_fail(err, GRAFT_DATA_LOSS,
+                            "%s: the BMP run-length data ends early: %u of %u lines are there",
                             c->where, s.y, h->height);
         }
         uint8_t count, value;

@@ -1,10 +1,12 @@
 /*
- * JPEG (ITU-T T.81) through libjpeg-turbo: baseline, progressive and arithmetic, grey, YCbCr, RGB, CMYK and YCCK.
+ * JPEG (ITU-T T.81) through libjpeg-turbo: baseline, progressive and arithmetic, grey, YCbCr, RGB,
+ * CMYK and YCCK.
  *
- * Accurate integer DCT and fancy upsampling, so pixels equal PIL's and TensorFlow's decode_jpeg with
- * dct_method='INTEGER_ACCURATE' (TensorFlow's default, INTEGER_FAST, differs by a few counts). CMYK goes to RGB with
- * PIL's rounding when the Adobe marker is there (TensorFlow rounds down) and, without it, is taken as not inverted, as
- * TensorFlow does. A picture that ends early is an error, never a half-grey picture.
+ * Accurate integer DCT and fancy upsampling, so pixels equal PIL's and TensorFlow's decode_jpeg
+ * with dct_method='INTEGER_ACCURATE' (TensorFlow's default, INTEGER_FAST, differs by a few counts).
+ * CMYK goes to RGB with PIL's rounding when the Adobe marker is there (TensorFlow rounds down) and,
+ * without it, is taken as not inverted, as TensorFlow does. A picture that ends early is an error,
+ * never a half-grey picture.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -16,13 +18,17 @@
 #include "base/alloc.h"
 #include "formats/picture_priv.h"
 
-/* A hostile progressive file can ask for very many passes over a big picture; real ones have about ten. */
+/*
+ * A hostile progressive file can ask for very many passes over a big picture; real ones have about
+ * ten.
+ */
 #define JPEG_MAX_SCANS 200
 
 /*
- * libjpeg reports a fatal error by calling error_exit, which must not return into the library: setjmp is the way it
- * documents, and this is the only file that uses it. What changes between setjmp and longjmp lives in this struct, which
- * belongs to the caller of the function that calls setjmp.
+ * libjpeg reports a fatal error by calling error_exit, which must not return into the library:
+ * setjmp is the way it documents, and this is the only file that uses it. What changes between
+ * setjmp and longjmp lives in this struct, which belongs to the caller of the function that calls
+ * setjmp.
  */
 typedef struct jpeg_job {
     struct jpeg_decompress_struct lib; /* first: libjpeg hands its address back */
@@ -39,7 +45,9 @@ typedef struct jpeg_job {
     int too_many_scans;
 } jpeg_job;
 
-static jpeg_job *job_of(j_common_ptr lib) { return (jpeg_job *)(void *)lib; }
+static jpeg_job *job_of(j_common_ptr lib) {
+    return (jpeg_job *)(void *)lib;
+}
 
 static void on_fatal(j_common_ptr lib) {
     jpeg_job *job = job_of(lib);
@@ -49,20 +57,26 @@ static void on_fatal(j_common_ptr lib) {
     if (lib->err->msg_code == JERR_OUT_OF_MEMORY)
         job->status = gft_fail_memory(job->err, job->count, job->where);
     else if (job->too_many_scans)
-        job->status = gft_fail(job->err, GRAFT_DATA_LOSS, "%s: JPEG with more than %d scans", job->where, JPEG_MAX_SCANS);
+        job->status = gft_fail(job->err, GRAFT_DATA_LOSS, "%s: JPEG with more than %d scans",
+                               job->where, JPEG_MAX_SCANS);
     else if (lib->err->msg_code == JWRN_JPEG_EOF && job->lib.output_height == 0)
-        job->status = gft_fail(job->err, GRAFT_DATA_LOSS, "%s: the JPEG file ends in its header (%zu bytes)", job->where,
-                               job->count);
+        job->status =
+            gft_fail(job->err, GRAFT_DATA_LOSS, "%s: the JPEG file ends in its header (%zu bytes)",
+                     job->where, job->count);
     else if (lib->err->msg_code == JWRN_JPEG_EOF || lib->err->msg_code == JWRN_HIT_MARKER)
         job->status = gft_fail(job->err, GRAFT_DATA_LOSS,
-                               "%s: the JPEG data ends early: %u of %u lines are there (%zu bytes)", job->where, line,
-                               (unsigned)job->lib.output_height, job->count);
+                               "%s: the JPEG data ends early: %u of %u lines are there (%zu bytes)",
+                               job->where, line, (unsigned)job->lib.output_height, job->count);
     else
-        job->status = gft_fail(job->err, GRAFT_DATA_LOSS, "%s: damaged JPEG: %.*s", job->where, 200, text);
+        job->status =
+            gft_fail(job->err, GRAFT_DATA_LOSS, "%s: damaged JPEG: %.*s", job->where, 200, text);
     longjmp(job->jump, 1);
 }
 
-/* Data that ran out would go on as grey pixels; every other warning is one PIL and TensorFlow live with too. */
+/*
+ * Data that ran out would go on as grey pixels; every other warning is one PIL and TensorFlow live
+ * with too.
+ */
 static void on_message(j_common_ptr lib, int level) {
     if (level < 0 && (lib->err->msg_code == JWRN_JPEG_EOF || lib->err->msg_code == JWRN_HIT_MARKER))
         on_fatal(lib);
@@ -83,7 +97,8 @@ static uint8_t muldiv255(unsigned a, unsigned b) {
 
 static void cmyk_row_to_rgb(const uint8_t *cmyk, uint8_t *rgb, size_t width, int inverted) {
     for (size_t x = 0; x < width; x++) {
-        unsigned k = inverted ? cmyk[4 * x + 3] : 255u - cmyk[4 * x + 3]; /* white left over by black */
+        unsigned k =
+            inverted ? cmyk[4 * x + 3] : 255u - cmyk[4 * x + 3]; /* white left over by black */
         for (size_t c = 0; c < 3; c++) {
             unsigned ink = inverted ? 255u - cmyk[4 * x + c] : cmyk[4 * x + c];
             rgb[3 * x + c] = (uint8_t)(k - muldiv255(ink, k));
@@ -104,8 +119,9 @@ static graft_status choose_colours(jpeg_job *job) {
         lib->out_color_space = JCS_CMYK;
         return GRAFT_OK;
     default:
-        return gft_fail(job->err, GRAFT_UNIMPLEMENTED, "%s: JPEG with %d components, expected 1 (grey), 3 or 4 (CMYK)",
-                        job->where, lib->num_components);
+        return gft_fail(job->err, GRAFT_UNIMPLEMENTED,
+                        "%s: JPEG with %d components, expected 1 (grey), 3 or 4 (CMYK)", job->where,
+                        lib->num_components);
     }
 }
 
@@ -122,8 +138,9 @@ static graft_status read_pixels(jpeg_job *job) {
         uint8_t *row = job->picture.pixels + (size_t)lib->output_scanline * width * 3;
         JSAMPROW into = job->cmyk ? job->cmyk : row;
         if (jpeg_read_scanlines(lib, &into, 1) != 1)
-            return gft_fail(job->err, GRAFT_DATA_LOSS, "%s: the JPEG data ends early: %u of %u lines are there",
-                            job->where, (unsigned)lib->output_scanline, (unsigned)lib->output_height);
+            return gft_fail(job->err, GRAFT_DATA_LOSS,
+                            "%s: the JPEG data ends early: %u of %u lines are there", job->where,
+                            (unsigned)lib->output_scanline, (unsigned)lib->output_height);
         if (job->cmyk)
             cmyk_row_to_rgb(job->cmyk, row, width, inverted);
     }
@@ -139,7 +156,8 @@ static graft_status run(jpeg_job *job) {
     lib->progress = &job->progress;
     jpeg_mem_src(lib, job->bytes, (unsigned long)job->count);
     (void)jpeg_read_header(lib, TRUE);
-    GFT_TRY(gft_picture_init(&job->picture, lib->image_height, lib->image_width, job->where, job->err));
+    GFT_TRY(
+        gft_picture_init(&job->picture, lib->image_height, lib->image_width, job->where, job->err));
     GFT_TRY(choose_colours(job));
     lib->dct_method = JDCT_ISLOW;
     lib->do_fancy_upsampling = TRUE;
@@ -149,8 +167,8 @@ static graft_status run(jpeg_job *job) {
     return GRAFT_OK;
 }
 
-graft_status gft_picture_decode_jpeg(const uint8_t *bytes, size_t count, const char *where, gft_picture *picture,
-                                     graft_error *err) {
+graft_status gft_picture_decode_jpeg(const uint8_t *bytes, size_t count, const char *where,
+                                     gft_picture *picture, graft_error *err) {
     jpeg_job job;
     memset(&job, 0, sizeof job);
     job.bytes = bytes;

@@ -1,9 +1,11 @@
 /*
- * PNG (ISO/IEC 15948) through libspng: every colour type and depth to 8-bit RGB, interlaced or not; and writing.
+ * PNG (ISO/IEC 15948) through libspng: every colour type and depth to 8-bit RGB, interlaced or not;
+ * and writing.
  *
- * Palette and grey are expanded, alpha and tRNS dropped, 16-bit samples keep their high byte, gamma is left alone: what
- * PIL's convert('RGB') and TensorFlow's decode_png(channels=3) do. PIL alone differs for 16-bit grey, which it clips at
- * 255; Graft does as TensorFlow there. Only the first picture of an animated file is read.
+ * Palette and grey are expanded, alpha and tRNS dropped, 16-bit samples keep their high byte, gamma
+ * is left alone: what PIL's convert('RGB') and TensorFlow's decode_png(channels=3) do. PIL alone
+ * differs for 16-bit grey, which it clips at 255; Graft does as TensorFlow there. Only the first
+ * picture of an animated file is read.
  */
 #include <spng.h>
 #include <stdbool.h>
@@ -26,9 +28,15 @@ static void *noting(void *p) {
     return p;
 }
 
-static void *png_malloc(size_t bytes) { return noting(gft_malloc(bytes)); }
-static void *png_realloc(void *p, size_t bytes) { return noting(gft_realloc(p, bytes)); }
-static void *png_calloc(size_t count, size_t bytes) { return noting(gft_calloc(count, bytes)); }
+static void *png_malloc(size_t bytes) {
+    return noting(gft_malloc(bytes));
+}
+static void *png_realloc(void *p, size_t bytes) {
+    return noting(gft_realloc(p, bytes));
+}
+static void *png_calloc(size_t count, size_t bytes) {
+    return noting(gft_calloc(count, bytes));
+}
 
 static spng_ctx *context_new(int flags) {
     struct spng_alloc alloc = {png_malloc, png_realloc, png_calloc, gft_free};
@@ -43,15 +51,15 @@ static graft_status fail_png(int code, const char *where, size_t count, graft_er
     case SPNG_IO_EOF:
     case SPNG_EOF:
     case SPNG_EIDAT_TOO_SHORT:
-        return gft_fail(err, GRAFT_DATA_LOSS, "%s: the PNG file ends early (%zu bytes): %s", where, count,
-                        spng_strerror(code));
+        return gft_fail(err, GRAFT_DATA_LOSS, "%s: the PNG file ends early (%zu bytes): %s", where,
+                        count, spng_strerror(code));
     default:
         return gft_fail(err, GRAFT_DATA_LOSS, "%s: damaged PNG: %s", where, spng_strerror(code));
     }
 }
 
-graft_status gft_picture_decode_png(const uint8_t *bytes, size_t count, const char *where, gft_picture *picture,
-                                    graft_error *err) {
+graft_status gft_picture_decode_png(const uint8_t *bytes, size_t count, const char *where,
+                                    gft_picture *picture, graft_error *err) {
     spng_ctx *context = context_new(0);
     if (!context)
         return gft_fail_memory(err, count, where);
@@ -60,7 +68,9 @@ graft_status gft_picture_decode_png(const uint8_t *bytes, size_t count, const ch
     size_t pixel_bytes;
     graft_status status = GRAFT_OK;
 
-    /* A damaged side chunk (text, colour profile) does not spoil the pixels; a damaged IDAT does. */
+    /*
+     * A damaged side chunk (text, colour profile) does not spoil the pixels; a damaged IDAT does.
+     */
     int code = spng_set_crc_action(context, SPNG_CRC_ERROR, SPNG_CRC_DISCARD);
     if (code == 0)
         code = spng_set_chunk_limits(context, PNG_MAX_CHUNK_BYTES, PNG_MAX_CHUNK_BYTES);
@@ -91,12 +101,14 @@ static int sink(spng_ctx *context, void *user, void *data, size_t bytes) {
     return gft_writer_write(user, data, bytes, NULL) == GRAFT_OK ? 0 : SPNG_IO_ERROR;
 }
 
-graft_status gft_picture_write_png(const char *path, const uint8_t *pixels, int32_t height, int32_t width,
-                                   int32_t channels, graft_error *err) {
+graft_status gft_picture_write_png(const char *path, const uint8_t *pixels, int32_t height,
+                                   int32_t width, int32_t channels, graft_error *err) {
     if (height < 1 || width < 1 || (int64_t)height * width > GFT_PICTURE_MAX_PIXELS)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: cannot write a picture of %d x %d", path, width, height);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: cannot write a picture of %d x %d", path,
+                        width, height);
     if (channels != 1 && channels != 3)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found %d channels, expected 1 or 3", path, channels);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found %d channels, expected 1 or 3", path,
+                        channels);
     gft_writer writer;
     GFT_TRY(gft_writer_open(&writer, path, err));
     graft_status status = GRAFT_OK;
@@ -117,7 +129,8 @@ graft_status gft_picture_write_png(const char *path, const uint8_t *pixels, int3
     if (code != 0 && alloc_failed)
         GFT_GOTO(gft_fail_memory(err, bytes, path));
     if (code == SPNG_IO_ERROR)
-        GFT_GOTO(gft_fail(err, GRAFT_UNAVAILABLE, "%s: cannot write the picture (is the disk full?)", path));
+        GFT_GOTO(gft_fail(err, GRAFT_UNAVAILABLE,
+                          "%s: cannot write the picture (is the disk full?)", path));
     if (code != 0)
         GFT_GOTO(gft_fail(err, GRAFT_INTERNAL, "%s: %s", path, spng_strerror(code)));
     return gft_writer_commit(&writer, err);

@@ -25,8 +25,9 @@ static graft_status fail_archive(gft_zip *zip, graft_error *err) {
     const char *text = archive_error_string(zip->reader);
     if (archive_errno(zip->reader) == ENOMEM)
         return gft_fail_memory(err, 0, zip->where);
-    return gft_fail(err, GRAFT_DATA_LOSS, "%s%s%s: damaged zip archive: %.200s", zip->where, zip->name ? "!" : "",
-                    zip->name ? zip->name : "", text ? text : "unknown error");
+    return gft_fail(err, GRAFT_DATA_LOSS, "%s%s%s: damaged zip archive: %.200s", zip->where,
+                    zip->name ? "!" : "", zip->name ? zip->name : "",
+                    text ? text : "unknown error");
 }
 
 static gft_zip *zip_new(const char *where) {
@@ -35,7 +36,8 @@ static gft_zip *zip_new(const char *where) {
         return NULL;
     zip->where = gft_strdup(where);
     zip->reader = archive_read_new();
-    if (!zip->where || !zip->reader || archive_read_support_format_zip_seekable(zip->reader) != ARCHIVE_OK) {
+    if (!zip->where || !zip->reader ||
+        archive_read_support_format_zip_seekable(zip->reader) != ARCHIVE_OK) {
         gft_zip_close(zip);
         return NULL;
     }
@@ -45,7 +47,8 @@ static gft_zip *zip_new(const char *where) {
 graft_status gft_zip_open(const char *path, gft_zip **out, graft_error *err) {
     /* libarchive's own message for a missing file names no status; ask the system first. */
     if (gft_dir_exists(path))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found a folder, expected a zip archive", path);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: found a folder, expected a zip archive",
+                        path);
     FILE *probe = fopen(path, "rb");
     if (!probe)
         return gft_fail_errno(err, errno, "open", path);
@@ -54,7 +57,8 @@ graft_status gft_zip_open(const char *path, gft_zip **out, graft_error *err) {
     if (!zip)
         return gft_fail_memory(err, sizeof *zip, path);
     if (archive_read_open_filename(zip->reader, path, ZIP_CHUNK_BYTES) != ARCHIVE_OK) {
-        graft_status status = gft_fail(err, GRAFT_DATA_LOSS, "%s: not a zip archive, or one that ends early", path);
+        graft_status status =
+            gft_fail(err, GRAFT_DATA_LOSS, "%s: not a zip archive, or one that ends early", path);
         gft_zip_close(zip);
         return status;
     }
@@ -62,12 +66,14 @@ graft_status gft_zip_open(const char *path, gft_zip **out, graft_error *err) {
     return GRAFT_OK;
 }
 
-graft_status gft_zip_open_memory(const void *bytes, size_t count, const char *where, gft_zip **out, graft_error *err) {
+graft_status gft_zip_open_memory(const void *bytes, size_t count, const char *where, gft_zip **out,
+                                 graft_error *err) {
     gft_zip *zip = zip_new(where);
     if (!zip)
         return gft_fail_memory(err, sizeof *zip, where);
     if (archive_read_open_memory(zip->reader, bytes, count) != ARCHIVE_OK) {
-        graft_status status = gft_fail(err, GRAFT_DATA_LOSS, "%s: not a zip archive, or one that ends early", where);
+        graft_status status =
+            gft_fail(err, GRAFT_DATA_LOSS, "%s: not a zip archive, or one that ends early", where);
         gft_zip_close(zip);
         return status;
     }
@@ -94,26 +100,30 @@ graft_status gft_zip_next(gft_zip *zip, gft_zip_entry *entry, bool *more, graft_
         *more = false;
         return GRAFT_OK;
     }
-    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) /* a warning here is a name it could not convert */
+    if (code != ARCHIVE_OK &&
+        code != ARCHIVE_WARN) /* a warning here is a name it could not convert */
         return fail_archive(zip, err);
     if (++zip->members > GFT_ZIP_MAX_MEMBERS)
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: more than %d members in the archive", zip->where,
-                        GFT_ZIP_MAX_MEMBERS);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: more than %d members in the archive",
+                        zip->where, GFT_ZIP_MAX_MEMBERS);
     const char *name = archive_entry_pathname(header);
     zip->name = gft_strdup(name ? name : "");
     if (!zip->name)
         return gft_fail_memory(err, 0, zip->where);
     int64_t bytes = archive_entry_size_is_set(header) ? archive_entry_size(header) : 0;
-    *entry = (gft_zip_entry){zip->name, bytes > 0 ? (uint64_t)bytes : 0, archive_entry_filetype(header) == AE_IFDIR};
+    *entry = (gft_zip_entry){zip->name, bytes > 0 ? (uint64_t)bytes : 0,
+                             archive_entry_filetype(header) == AE_IFDIR};
     *more = true;
     return GRAFT_OK;
 }
 
-graft_status gft_zip_read(gft_zip *zip, size_t max_bytes, uint8_t **data, size_t *count, graft_error *err) {
+graft_status gft_zip_read(gft_zip *zip, size_t max_bytes, uint8_t **data, size_t *count,
+                          graft_error *err) {
     if (!zip->name)
         return gft_fail(err, GRAFT_FAILED_PRECONDITION, "%s: no member was moved to", zip->where);
     gft_buffer buffer;
-    gft_buffer_init(&buffer, max_bytes < SIZE_MAX ? max_bytes + 1 : max_bytes); /* and the closing NUL */
+    gft_buffer_init(&buffer,
+                    max_bytes < SIZE_MAX ? max_bytes + 1 : max_bytes); /* and the closing NUL */
     graft_status status = GRAFT_OK;
     for (;;) {
         const void *block;
@@ -125,8 +135,9 @@ graft_status gft_zip_read(gft_zip *zip, size_t max_bytes, uint8_t **data, size_t
         if (code != ARCHIVE_OK)
             GFT_GOTO(fail_archive(zip, err));
         if (bytes > max_bytes - buffer.bytes)
-            GFT_GOTO(gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s!%s: larger than the %zu bytes allowed", zip->where,
-                              zip->name, max_bytes));
+            GFT_GOTO(gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                              "%s!%s: larger than the %zu bytes allowed", zip->where, zip->name,
+                              max_bytes));
         GFT_GOTO(gft_buffer_append(&buffer, block, bytes, err));
     }
     GFT_GOTO(gft_buffer_terminate(&buffer, err));
@@ -138,8 +149,8 @@ done:
     return status;
 }
 
-graft_status gft_zip_read_member(const char *path, const char *name, size_t max_bytes, uint8_t **data, size_t *count,
-                                 graft_error *err) {
+graft_status gft_zip_read_member(const char *path, const char *name, size_t max_bytes,
+                                 uint8_t **data, size_t *count, graft_error *err) {
     gft_zip *zip;
     GFT_TRY(gft_zip_open(path, &zip, err));
     graft_status status = GRAFT_OK;
@@ -148,7 +159,8 @@ graft_status gft_zip_read_member(const char *path, const char *name, size_t max_
     for (;;) {
         GFT_GOTO(gft_zip_next(zip, &entry, &more, err));
         if (!more)
-            GFT_GOTO(gft_fail(err, GRAFT_NOT_FOUND, "%s: no member '%.200s' in the archive", path, name));
+            GFT_GOTO(gft_fail(err, GRAFT_NOT_FOUND, "%s: no member '%.200s' in the archive", path,
+                              name));
         if (!entry.is_dir && strcmp(entry.name, name) == 0)
             break;
     }

@@ -1,4 +1,7 @@
-/* Fuzz target: any bytes through the CSV reader; it ends, and every field is a string within its row. */
+/*
+ * Fuzz target: any bytes through the CSV reader; it ends, and every field is a string within its
+ * row.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

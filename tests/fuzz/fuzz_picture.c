@@ -1,4 +1,7 @@
-/* Fuzz target: any bytes through the picture decoders; a picture that comes out is of the size it says, every pixel set. */
+/*
+ * Fuzz target: any bytes through the picture decoders; a picture that comes out is of the size it
+ * says, every pixel set.
+ */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -31,7 +31,8 @@ static int run_decode(char **argv) {
     if (gft_picture_open(argv[2], &picture, &err) != GRAFT_OK)
         return fail(&err);
     printf("%d %d\n", picture.height, picture.width);
-    int status = write_out(argv[3], picture.pixels, (size_t)picture.height * (size_t)picture.width * 3);
+    int status =
+        write_out(argv[3], picture.pixels, (size_t)picture.height * (size_t)picture.width * 3);
     gft_picture_deinit(&picture);
     return status;
 }
@@ -51,8 +52,9 @@ static int run_preprocess(char **argv) {
     float *out = gft_malloc(elems * sizeof *out);
     if (!out)
         return 1;
-    int status = graft_preprocess_file(&rule, argv[2], out, &err) != GRAFT_OK ? fail(&err)
-                                                                              : write_out(argv[3], out, elems * 4);
+    int status = graft_preprocess_file(&rule, argv[2], out, &err) != GRAFT_OK
+                     ? fail(&err)
+                     : write_out(argv[3], out, elems * 4);
     gft_free(out);
     return status;
 }
@@ -62,7 +64,9 @@ int main(int argc, char **argv) {
         return run_decode(argv);
     if (argc == 11 && strcmp(argv[1], "preprocess") == 0)
         return run_preprocess(argv);
-    fprintf(stderr, "usage: picture_tool decode FILE OUT | preprocess FILE OUT H W MODE INTERPOLATION FLAVOUR "
-                    "ANTIALIAS CROP_PADDING\n");
+    fprintf(
+        stderr,
+        "usage: picture_tool decode FILE OUT | preprocess FILE OUT H W MODE INTERPOLATION FLAVOUR "
+        "ANTIALIAS CROP_PADDING\n");
     return 2;
 }

@@ -1,6 +1,6 @@
 /*
- * Pictures for tests, made by the libraries themselves: a pattern, and its JPEG, PNG, WebP and BMP bytes. Buffers come
- * from malloc; free() them.
+ * Pictures for tests, made by the libraries themselves: a pattern, and its JPEG, PNG, WebP and BMP
+ * bytes. Buffers come from malloc; free() them.
  */
 #ifndef GFT_TESTS_PICTURE_MAKER_H
 #define GFT_TESTS_PICTURE_MAKER_H
@@ -25,11 +25,13 @@ static inline unsigned char *make_pattern(int height, int width, int channels, u
         for (int x = 0; x < width; x++)
             for (int c = 0; c < channels; c++)
                 p[(y * width + x) * channels + c] =
-                    (unsigned char)(seed * 40 + (unsigned)(x * (c + 2) + y * (3 - c)) + (unsigned)((x * y) % 7));
+                    (unsigned char)(seed * 40 + (unsigned)(x * (c + 2) + y * (3 - c)) +
+                                    (unsigned)((x * y) % 7));
     return p;
 }
 
-static inline made_bytes make_jpeg(const unsigned char *pixels, int height, int width, int channels, int progressive) {
+static inline made_bytes make_jpeg(const unsigned char *pixels, int height, int width, int channels,
+                                   int progressive) {
     struct jpeg_compress_struct c;
     struct jpeg_error_mgr errors;
     unsigned char *out = NULL;
@@ -58,9 +60,12 @@ static inline made_bytes make_jpeg(const unsigned char *pixels, int height, int 
     return (made_bytes){out, bytes};
 }
 
-/* color_type and bit_depth as in PNG; `palette` may be NULL. Pixels are packed as PNG wants them. */
-static inline made_bytes make_png(const void *pixels, size_t pixel_bytes, int height, int width, int color_type,
-                                  int bit_depth, int interlaced, struct spng_plte *palette, struct spng_trns *trns) {
+/*
+ * color_type and bit_depth as in PNG; `palette` may be NULL. Pixels are packed as PNG wants them.
+ */
+static inline made_bytes make_png(const void *pixels, size_t pixel_bytes, int height, int width,
+                                  int color_type, int bit_depth, int interlaced,
+                                  struct spng_plte *palette, struct spng_trns *trns) {
     spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
     struct spng_ihdr header = {.width = (uint32_t)width,
                                .height = (uint32_t)height,
@@ -74,7 +79,8 @@ static inline made_bytes make_png(const void *pixels, size_t pixel_bytes, int he
         code = code ? code : spng_set_plte(ctx, palette);
     if (trns)
         code = code ? code : spng_set_trns(ctx, trns);
-    code = code ? code : spng_encode_image(ctx, pixels, pixel_bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+    code = code ? code
+                : spng_encode_image(ctx, pixels, pixel_bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
     if (code == 0)
         out.data = spng_get_png_buffer(ctx, &out.bytes, &code);
     if (code != 0)
@@ -95,8 +101,9 @@ static inline void put_le(unsigned char *p, unsigned value, int bytes) {
 }
 
 /* A BMP file of these raw parts; header 40 bytes. `extra` are masks and palette. */
-static inline made_bytes make_bmp(int height, int width, int bits, unsigned compression, const void *extra,
-                                  size_t extra_bytes, const void *pixels, size_t pixel_bytes) {
+static inline made_bytes make_bmp(int height, int width, int bits, unsigned compression,
+                                  const void *extra, size_t extra_bytes, const void *pixels,
+                                  size_t pixel_bytes) {
     made_bytes out = {calloc(1, 54 + extra_bytes + pixel_bytes), 54 + extra_bytes + pixel_bytes};
     memcpy(out.data, "BM", 2);
     put_le(out.data + 2, (unsigned)out.bytes, 4);

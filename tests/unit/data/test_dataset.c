@@ -1,5 +1,6 @@
 /*
- * Data sets: class folders, split folders, CSV files, what is refused and in which words, splits and folds.
+ * Data sets: class folders, split folders, CSV files, what is refused and in which words, splits
+ * and folds.
  */
 #include "cmocka_all.h"
 
@@ -34,7 +35,9 @@ static void put_text(const char *name, const char *text) {
     fclose(file);
 }
 
-static void put(const char *name) { put_text(name, "x"); } /* listing opens nothing */
+static void put(const char *name) {
+    put_text(name, "x");
+} /* listing opens nothing */
 
 static int setup(void **state) {
     (void)state;
@@ -91,7 +94,8 @@ static void test_class_folders(void **state) {
     assert_int_equal(graft_dataset_class_samples(d, GRAFT_SPLIT_TRAIN, 2), 3);
     assert_int_equal(graft_dataset_ignored_count(d), 2);
     assert_false(graft_dataset_is_presplit(d));
-    const char *const order[6] = {"B/z.png", "a/x.png", "a/y.bmp", "b/1.jpeg", "b/2.JPG", "b/sub/0.webp"};
+    const char *const order[6] = {"B/z.png",  "a/x.png", "a/y.bmp",
+                                  "b/1.jpeg", "b/2.JPG", "b/sub/0.webp"};
     const int labels[6] = {0, 1, 1, 2, 2, 2};
     for (int i = 0; i < 6; i++) {
         assert_string_equal(graft_dataset_sample_path(d, i), at(order[i]));
@@ -209,7 +213,8 @@ static void test_csv(void **state) {
     assert_false(graft_dataset_is_presplit(d));
     graft_dataset_free(d);
 
-    put_text("wide.csv", "id,Label,split,Filename\n7,x,train,1.png\n8,y,validation,2.png\n9,x,test,3.png\n");
+    put_text("wide.csv",
+             "id,Label,split,Filename\n7,x,train,1.png\n8,y,validation,2.png\n9,x,test,3.png\n");
     d = open_ok(at("wide.csv"), 0);
     assert_true(graft_dataset_is_presplit(d));
     assert_string_equal(graft_dataset_sample_path(d, 1), at("2.png"));
@@ -231,7 +236,8 @@ static void test_csv_refusals(void **state) {
     csv_fails("1.png,a\n2.png\n", GRAFT_INVALID_ARGUMENT, "bad.csv:2: found 1 fields");
     csv_fails("1.png,a\n2.png,\n", GRAFT_INVALID_ARGUMENT, "bad.csv:2: the label is empty");
     csv_fails(",a\n", GRAFT_INVALID_ARGUMENT, "bad.csv:1: the path is empty");
-    csv_fails("1.png,a\n\"2.png,b\n", GRAFT_INVALID_ARGUMENT, "bad.csv:2: a quoted field is not closed");
+    csv_fails("1.png,a\n\"2.png,b\n", GRAFT_INVALID_ARGUMENT,
+              "bad.csv:2: a quoted field is not closed");
     csv_fails("\"1.png\"x,a\n", GRAFT_INVALID_ARGUMENT, "text follows a quoted field");
     csv_fails("1\"2.png,a\n", GRAFT_INVALID_ARGUMENT, "a quote inside");
     csv_fails("1.png,a\n2.png,a\n", GRAFT_FAILED_PRECONDITION, "one class only");
@@ -258,9 +264,11 @@ static void test_validation_split(void **state) {
     int moved[2][40];
     for (int round = 0; round < 3; round++) {
         graft_dataset *d = open_ok(root, 0);
-        assert_int_equal(graft_dataset_split_validation(d, 0.2, round == 2 ? 8 : 7, NULL), GRAFT_OK);
+        assert_int_equal(graft_dataset_split_validation(d, 0.2, round == 2 ? 8 : 7, NULL),
+                         GRAFT_OK);
         assert_int_equal(graft_dataset_class_samples(d, GRAFT_SPLIT_VALIDATION, 0), 6);
-        assert_int_equal(graft_dataset_class_samples(d, GRAFT_SPLIT_VALIDATION, 1), 2); /* 1.8 rounded */
+        assert_int_equal(graft_dataset_class_samples(d, GRAFT_SPLIT_VALIDATION, 1),
+                         2); /* 1.8 rounded */
         assert_int_equal(graft_dataset_class_samples(d, GRAFT_SPLIT_VALIDATION, 2), 0);
         assert_int_equal(graft_dataset_count(d, GRAFT_SPLIT_TRAIN), 32);
         int differ = 0;
@@ -278,7 +286,8 @@ static void test_validation_split(void **state) {
     assert_int_equal(graft_dataset_split_validation(d, 1.0, 1, NULL), GRAFT_INVALID_ARGUMENT);
     assert_int_equal(graft_dataset_split_validation(d, -0.1, 1, NULL), GRAFT_INVALID_ARGUMENT);
     assert_int_equal(graft_dataset_split_validation(d, 0.99, 1, NULL), GRAFT_OK);
-    assert_int_equal(graft_dataset_class_samples(d, GRAFT_SPLIT_TRAIN, 1), 1); /* never all of a class */
+    assert_int_equal(graft_dataset_class_samples(d, GRAFT_SPLIT_TRAIN, 1),
+                     1); /* never all of a class */
     assert_int_equal(graft_dataset_class_samples(d, GRAFT_SPLIT_TRAIN, 2), 1);
     graft_dataset_free(d);
 }
@@ -302,7 +311,8 @@ static void test_folds(void **state) {
     }
     assert_int_equal(graft_dataset_folds(d, GRAFT_SPLIT_TEST, 3, 5, fold, NULL), GRAFT_OK);
     assert_int_equal(fold[0], -1);
-    assert_int_equal(graft_dataset_folds(d, GRAFT_SPLIT_TRAIN, 0, 5, fold, NULL), GRAFT_INVALID_ARGUMENT);
+    assert_int_equal(graft_dataset_folds(d, GRAFT_SPLIT_TRAIN, 0, 5, fold, NULL),
+                     GRAFT_INVALID_ARGUMENT);
     graft_dataset_free(d);
 }
 
@@ -351,10 +361,17 @@ static void test_out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(test_class_folders), WITH_FOLDER(test_split_folders),    WITH_FOLDER(test_test_folder_alone),
-        WITH_FOLDER(test_refusals),      WITH_FOLDER(test_loop_of_links),    WITH_FOLDER(test_csv),
-        WITH_FOLDER(test_csv_refusals),  WITH_FOLDER(test_validation_split), WITH_FOLDER(test_folds),
-        WITH_FOLDER(test_relabel),       WITH_FOLDER(test_out_of_memory),
+        WITH_FOLDER(test_class_folders),
+        WITH_FOLDER(test_split_folders),
+        WITH_FOLDER(test_test_folder_alone),
+        WITH_FOLDER(test_refusals),
+        WITH_FOLDER(test_loop_of_links),
+        WITH_FOLDER(test_csv),
+        WITH_FOLDER(test_csv_refusals),
+        WITH_FOLDER(test_validation_split),
+        WITH_FOLDER(test_folds),
+        WITH_FOLDER(test_relabel),
+        WITH_FOLDER(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

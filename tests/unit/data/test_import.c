@@ -52,7 +52,10 @@ static void make_wheel(const char *path, const char *extra_line, int missing) {
     assert_int_equal(archive_write_open_filename(a, path), ARCHIVE_OK);
     char labels[4096] = "";
     for (int i = 0; i < 21; i++) {
-        const char *p = i < 12 ? "0.0" : i < 15 ? "1.0" : i < 18 ? "0.6666666666666666" : "0.3333333333333333";
+        const char *p = i < 12   ? "0.0"
+                        : i < 15 ? "1.0"
+                        : i < 18 ? "0.6666666666666666"
+                                 : "0.3333333333333333";
         const char *type = (i < 8 || (i >= 12 && i < 16)) ? "mono" : "poly";
         char name[64];
         snprintf(name, sizeof name, "images/cell%04d.png", i);
@@ -104,10 +107,12 @@ static void test_import(void **state) {
     }
     graft_dataset_free(d);
 
-    assert_int_equal(graft_data_import("elpv", at("w.whl"), at("out"), NULL, NULL, &err), GRAFT_ALREADY_EXISTS);
+    assert_int_equal(graft_data_import("elpv", at("w.whl"), at("out"), NULL, NULL, &err),
+                     GRAFT_ALREADY_EXISTS);
     graft_import_options other = graft_import_options_default();
     other.test_fraction = 0.0;
-    assert_int_equal(graft_data_import("elpv", at("w.whl"), at("out2"), &other, &report, &err), GRAFT_OK);
+    assert_int_equal(graft_data_import("elpv", at("w.whl"), at("out2"), &other, &report, &err),
+                     GRAFT_OK);
     assert_int_equal(report.test, 0);
 }
 
@@ -131,7 +136,8 @@ static void test_refusals(void **state) {
     assert_int_equal(gft_file_write(at("text.whl"), "hello", 5, NULL), GRAFT_OK);
     refused("elpv", "text.whl", GRAFT_DATA_LOSS, "not a zip archive");
     make_wheel(at("short.whl"), "", 5);
-    refused("elpv", "short.whl", GRAFT_DATA_LOSS, "images/cell0005.png' is in labels.csv but not in the archive");
+    refused("elpv", "short.whl", GRAFT_DATA_LOSS,
+            "images/cell0005.png' is in labels.csv but not in the archive");
     make_wheel(at("up.whl"), "images/../../x.png 0.0 mono\n", -1);
     refused("elpv", "up.whl", GRAFT_INVALID_ARGUMENT, "labels.csv:22");
     make_wheel(at("word.whl"), "images/x.png much mono\n", -1);
@@ -148,7 +154,8 @@ static void test_refusals(void **state) {
     archive_write_free(a);
     refused("elpv", "other.whl", GRAFT_INVALID_ARGUMENT, "not an elpv-dataset wheel");
     graft_import_options bad = {1, 1.0};
-    assert_int_equal(graft_data_import("elpv", at("w.whl"), at("new"), &bad, NULL, NULL), GRAFT_INVALID_ARGUMENT);
+    assert_int_equal(graft_data_import("elpv", at("w.whl"), at("new"), &bad, NULL, NULL),
+                     GRAFT_INVALID_ARGUMENT);
 }
 
 static void test_kinds(void **state) {

@@ -1,5 +1,6 @@
 /*
- * Pipelines: the same bytes whatever the threads, shuffling, augmentation, broken pictures, strict, stopping early.
+ * Pipelines: the same bytes whatever the threads, shuffling, augmentation, broken pictures, strict,
+ * stopping early.
  */
 #include "cmocka_all.h"
 
@@ -40,7 +41,8 @@ static int setup(void **state) {
         int w = 40 - i;
         unsigned char *rgb = make_pattern(h, w, 3, (unsigned)i);
         made_bytes in = i % 2 ? make_jpeg(rgb, h, w, 3, 0)
-                              : make_png(rgb, (size_t)(h * w * 3), h, w, SPNG_COLOR_TYPE_TRUECOLOR, 8, 0, NULL, NULL);
+                              : make_png(rgb, (size_t)(h * w * 3), h, w, SPNG_COLOR_TYPE_TRUECOLOR,
+                                         8, 0, NULL, NULL);
         snprintf(name, sizeof name, "%c/%02d.%s", i < 15 ? 'a' : 'b', i, i % 2 ? "jpg" : "png");
         put_bytes(name, in.data, in.bytes);
         free(in.data);
@@ -140,8 +142,9 @@ static void test_in_order(void **state) {
         assert_int_equal(r.ids[i], i);
         assert_int_equal(r.labels[i], i < 15 ? 0 : 1);
         float one[ELEMS];
-        assert_int_equal(graft_preprocess_file(&o.preprocess, graft_dataset_sample_path(dataset, i), one, NULL),
-                         GRAFT_OK);
+        assert_int_equal(
+            graft_preprocess_file(&o.preprocess, graft_dataset_sample_path(dataset, i), one, NULL),
+            GRAFT_OK);
         assert_memory_equal(one, r.values + (size_t)i * ELEMS, sizeof one);
     }
     free_record(&r);
@@ -276,12 +279,24 @@ static void test_bad_options(void **state) {
     for (int i = 0; i < 6; i++) {
         graft_data_options o = small();
         switch (i) {
-        case 0: o.batch_size = 0; break;
-        case 1: o.prefetch = 0; break;
-        case 2: o.threads = -1; break;
-        case 3: o.augment = "bassic"; break;
-        case 4: o.preprocess.height = -1; break;
-        default: o.split = (graft_split)5; break;
+        case 0:
+            o.batch_size = 0;
+            break;
+        case 1:
+            o.prefetch = 0;
+            break;
+        case 2:
+            o.threads = -1;
+            break;
+        case 3:
+            o.augment = "bassic";
+            break;
+        case 4:
+            o.preprocess.height = -1;
+            break;
+        default:
+            o.split = (graft_split)5;
+            break;
         }
         assert_int_equal(graft_pipeline_new(dataset, &o, &p, &err), GRAFT_INVALID_ARGUMENT);
         if (i == 3)
@@ -313,7 +328,8 @@ static void test_stop_early(void **state) {
                 run_epoch(p, 1, &r);
                 assert_int_equal(r.count, COUNT);
                 free_record(&r);
-                assert_int_equal(graft_pipeline_next(p, &batch, NULL), GRAFT_OK); /* and stays at its end */
+                assert_int_equal(graft_pipeline_next(p, &batch, NULL),
+                                 GRAFT_OK); /* and stays at its end */
                 assert_int_equal(batch.count, 0);
             }
             graft_pipeline_free(p);
@@ -429,7 +445,8 @@ static void test_strict(void **state) {
             assert_int_equal(batch.count, 3);
             assert_int_equal(graft_pipeline_next(p, &batch, &err), GRAFT_INVALID_ARGUMENT);
             assert_non_null(strstr(err.message, "a/03.jpg: not a picture"));
-            assert_int_equal(graft_pipeline_next(p, &batch, &err), GRAFT_INVALID_ARGUMENT); /* and so it stays */
+            assert_int_equal(graft_pipeline_next(p, &batch, &err),
+                             GRAFT_INVALID_ARGUMENT); /* and so it stays */
         }
         graft_pipeline_free(p);
     }
@@ -496,12 +513,18 @@ static void test_workers_are_tuned(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_PICTURES(test_in_order),          WITH_PICTURES(test_threads_do_not_matter),
-        WITH_PICTURES(test_shuffle),           WITH_PICTURES(test_flip),
-        WITH_PICTURES(test_ids_and_splits),    WITH_PICTURES(test_bad_options),
-        WITH_PICTURES(test_stop_early),        WITH_PICTURES(test_broken_are_skipped),
-        WITH_PICTURES(test_reports_follow_batches), WITH_PICTURES(test_strict),
-        WITH_PICTURES(test_nothing_readable),  WITH_PICTURES(test_out_of_memory),
+        WITH_PICTURES(test_in_order),
+        WITH_PICTURES(test_threads_do_not_matter),
+        WITH_PICTURES(test_shuffle),
+        WITH_PICTURES(test_flip),
+        WITH_PICTURES(test_ids_and_splits),
+        WITH_PICTURES(test_bad_options),
+        WITH_PICTURES(test_stop_early),
+        WITH_PICTURES(test_broken_are_skipped),
+        WITH_PICTURES(test_reports_follow_batches),
+        WITH_PICTURES(test_strict),
+        WITH_PICTURES(test_nothing_readable),
+        WITH_PICTURES(test_out_of_memory),
         WITH_PICTURES(test_workers_are_tuned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
- * Resizing and the preprocessing rule against values recorded from Pillow and TensorFlow (tests/golden/resize.txt),
- * and the properties no table shows: crop boxes, strides, names, bad rules.
+ * Resizing and the preprocessing rule against values recorded from Pillow and TensorFlow
+ * (tests/golden/resize.txt), and the properties no table shows: crop boxes, strides, names, bad
+ * rules.
  */
 #include "cmocka_all.h"
 
@@ -12,7 +13,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "data/preprocess.h"
-#include "data/resize.h"
+#include "data/resize_pass.h"
 
 #define TF_TOLERANCE 1e-3f
 
@@ -50,8 +51,9 @@ static void check_line(char *line) {
     for (int i = 0; i < count; i++) {
         float want = strtof(strtok_r(NULL, " ", &rest), NULL);
         if (!(fabsf(out[i] - want) <= tolerance))
-            fail_msg("%s %s antialias %d %s %dx%d to %dx%d: value %d is %g, recorded %g", flavour, method, antialias,
-                     shape, size[0], size[1], size[2], size[3], i, (double)out[i], (double)want);
+            fail_msg("%s %s antialias %d %s %dx%d to %dx%d: value %d is %g, recorded %g", flavour,
+                     method, antialias, shape, size[0], size[1], size[2], size[3], i,
+                     (double)out[i], (double)want);
     }
     assert_null(strtok_r(NULL, " \n", &rest));
     free(out);
@@ -62,10 +64,12 @@ static void test_golden(void **state) {
     (void)state;
     uint8_t *text;
     size_t bytes;
-    assert_int_equal(gft_file_read(GFT_TEST_DIR "/golden/resize.txt", 1 << 20, &text, &bytes, NULL), GRAFT_OK);
+    assert_int_equal(gft_file_read(GFT_TEST_DIR "/golden/resize.txt", 1 << 20, &text, &bytes, NULL),
+                     GRAFT_OK);
     int lines = 0;
     char *rest;
-    for (char *line = strtok_r((char *)text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r((char *)text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest)) {
         if (line[0] == '#')
             continue;
         check_line(line);
@@ -75,8 +79,11 @@ static void test_golden(void **state) {
     gft_free(text);
 }
 
-/* What is cut: rows and columns of a picture that holds its own coordinates, at no change of size. */
-static void check_crop(int h, int w, int size, int padding, double fraction, int top, int left, int side) {
+/*
+ * What is cut: rows and columns of a picture that holds its own coordinates, at no change of size.
+ */
+static void check_crop(int h, int w, int size, int padding, double fraction, int top, int left,
+                       int side) {
     uint8_t *in = malloc((size_t)(h * w * 3));
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
@@ -104,8 +111,9 @@ static void check_crop(int h, int w, int size, int padding, double fraction, int
 
 static void test_crop(void **state) {
     (void)state;
-    check_crop(100, 200, 28, 4, 0.0, 7, 57, 87); /* int(28 / 32 * 100) = 87, offsets (13 + 1) / 2, (113 + 1) / 2 */
-    check_crop(32, 32, 28, 4, 0.0, 2, 2, 28);     /* exactly the size: no rounding below it */
+    check_crop(100, 200, 28, 4, 0.0, 7, 57,
+               87); /* int(28 / 32 * 100) = 87, offsets (13 + 1) / 2, (113 + 1) / 2 */
+    check_crop(32, 32, 28, 4, 0.0, 2, 2, 28); /* exactly the size: no rounding below it */
     check_crop(50, 40, 20, 0, 0.5, 15, 10, 20);
     check_crop(40, 41, 10, 0, 1.0, 0, 1, 40);
     check_crop(1, 1, 4, 4, 0.0, 0, 0, 1);
@@ -139,7 +147,8 @@ static void test_pad_value(void **state) {
         assert_int_equal(graft_preprocess_pixels(&rule, in, 2, 8, out, NULL), GRAFT_OK);
         for (int y = 0; y < 8; y++)
             assert_true(fabsf(out[y * 24] - (y == 3 || y == 4 ? 255.0f : 127.0f)) < 1e-3f);
-        assert_int_equal(graft_preprocess_pixels(&rule, in, 1, 16, out, NULL), GRAFT_OK); /* half a line: one line */
+        assert_int_equal(graft_preprocess_pixels(&rule, in, 1, 16, out, NULL),
+                         GRAFT_OK); /* half a line: one line */
     }
 }
 
@@ -160,8 +169,11 @@ static void test_views_and_strides(void **state) {
             uint8_t a[40 * 60 * 3];
             uint8_t b[40 * 60 * 3];
             memset(a, 9, sizeof a);
-            assert_int_equal(gft_resize_pil(&view, (graft_interpolation)m, h, w, a, 180, NULL), GRAFT_OK);
-            assert_int_equal(gft_resize_pil(&alone, (graft_interpolation)m, h, w, b, (size_t)w * 3, NULL), GRAFT_OK);
+            assert_int_equal(gft_resize_pil(&view, (graft_interpolation)m, h, w, a, 180, NULL),
+                             GRAFT_OK);
+            assert_int_equal(
+                gft_resize_pil(&alone, (graft_interpolation)m, h, w, b, (size_t)w * 3, NULL),
+                GRAFT_OK);
             for (int y = 0; y < h; y++) {
                 assert_memory_equal(a + y * 180, b + y * w * 3, (size_t)w * 3);
                 for (int x = w * 3; x < 180; x++)
@@ -170,6 +182,57 @@ static void test_views_and_strides(void **state) {
         }
     }
     free(big);
+}
+
+static void test_vector_passes_equal_scalar(void **state) {
+    (void)state;
+    const int sizes[7][2] = {{50, 224}, {300, 224}, {640, 31}, {5, 3}, {2000, 2}, {17, 18}, {1, 9}};
+    for (int s = 0; s < 7; s++) {
+        for (int m = GRAFT_BILINEAR; m <= GRAFT_LANCZOS3; m++) {
+            int inputs = sizes[s][0];
+            int outputs = sizes[s][1];
+            gft_taps taps;
+            gft_pair_taps pairs;
+            assert_int_equal(gft_taps_pil((graft_interpolation)m, inputs, outputs, &taps, NULL),
+                             GRAFT_OK);
+            assert_int_equal(gft_pair_taps_init(&pairs, &taps, NULL), GRAFT_OK);
+            /* exact sizes on the heap, so that sanitizers see a byte too many */
+            size_t row = (size_t)inputs * 3;
+            uint8_t *in = malloc(row);
+            uint8_t *a = malloc((size_t)outputs * 3);
+            uint8_t *b = malloc((size_t)outputs * 3);
+            for (size_t i = 0; i < row; i++)
+                in[i] = i % 5 == 0   ? 255
+                        : i % 3 == 0 ? 0
+                                     : (uint8_t)(i * 131 + i / 7); /* clips both ways */
+            gft_pass_row(in, inputs, &taps, &pairs, a);
+            gft_pass_row_scalar(in, &taps, 0, outputs, b);
+            assert_memory_equal(a, b, (size_t)outputs * 3);
+            free(in);
+            free(a);
+            free(b);
+            const size_t widths[4] = {1, 16, 31, 200};
+            for (int k = 0; k < 4; k++) {
+                size_t n = widths[k];
+                in = malloc(n * (size_t)inputs);
+                a = malloc(n);
+                b = malloc(n);
+                for (size_t i = 0; i < n * (size_t)inputs; i++)
+                    in[i] = i % 5 == 0 ? 255 : i % 3 == 0 ? 0 : (uint8_t)(i * 131 + i / 7);
+                for (int y = 0; y < outputs; y++) {
+                    const uint8_t *first = in + (size_t)taps.start[y] * n;
+                    gft_pass_column(first, n, &taps, &pairs, y, n, a);
+                    gft_pass_column_scalar(first, n, &taps, y, n, b);
+                    assert_memory_equal(a, b, n);
+                }
+                free(in);
+                free(a);
+                free(b);
+            }
+            gft_pair_taps_deinit(&pairs);
+            gft_taps_deinit(&taps);
+        }
+    }
 }
 
 static void test_conversions(void **state) {
@@ -220,7 +283,8 @@ static void test_bad_rules(void **state) {
     float out[3];
     for (int i = 0; i < 8; i++) {
         assert_int_equal(graft_preprocess_check(&bad[i], NULL), GRAFT_INVALID_ARGUMENT);
-        assert_int_equal(graft_preprocess_pixels(&bad[i], pixel, 1, 1, out, NULL), GRAFT_INVALID_ARGUMENT);
+        assert_int_equal(graft_preprocess_pixels(&bad[i], pixel, 1, 1, out, NULL),
+                         GRAFT_INVALID_ARGUMENT);
     }
     graft_preprocess one = graft_preprocess_default(1, 1);
     assert_int_equal(graft_preprocess_pixels(&one, pixel, 0, 1, out, NULL), GRAFT_INVALID_ARGUMENT);
@@ -250,11 +314,16 @@ static void test_out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),      cmocka_unit_test(test_crop),
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_crop),
         cmocka_unit_test(test_crop_of_other_ratio),
-        cmocka_unit_test(test_pad_value),   cmocka_unit_test(test_views_and_strides),
-        cmocka_unit_test(test_conversions), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_bad_rules),   cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_pad_value),
+        cmocka_unit_test(test_views_and_strides),
+        cmocka_unit_test(test_vector_passes_equal_scalar),
+        cmocka_unit_test(test_conversions),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_bad_rules),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /*
- * The BMP reader on files put together by hand: every depth, masks, top-down, run lengths, core header, bad headers.
+ * The BMP reader on files put together by hand: every depth, masks, top-down, run lengths, core
+ * header, bad headers.
  */
 #include "cmocka_all.h"
 
@@ -10,7 +11,8 @@ static const unsigned char red[3] = {255, 0, 0};
 static const unsigned char green[3] = {0, 255, 0};
 static const unsigned char blue[3] = {0, 0, 255};
 static const unsigned char black[3] = {0, 0, 0};
-static const unsigned char palette_rgb[16] = {0, 0, 0, 0, /**/ 0, 0, 255, 0, /**/ 0, 255, 0, 0, /**/ 255, 0, 0, 0};
+static const unsigned char palette_rgb[16] = {0,      0,   0, 0, /**/ 0,   0, 255, 0,
+                                              /**/ 0, 255, 0, 0, /**/ 255, 0, 0,   0};
 /* palette entries (stored BGR0): 0 black, 1 red, 2 green, 3 blue */
 
 static void check(made_bytes in, int height, int width, const unsigned char *const *want) {
@@ -37,7 +39,8 @@ static void check(made_bytes in, int height, int width, const unsigned char *con
 
 static void test_depths(void **state) {
     (void)state;
-    const unsigned char *const want[4] = {red, green, blue, black}; /* top row red green, bottom blue black */
+    const unsigned char *const want[4] = {red, green, blue,
+                                          black}; /* top row red green, bottom blue black */
     const unsigned char p24[16] = {255, 0, 0, 0, 0, 0, 0, 0, /**/ 0, 0, 255, 0, 255, 0, 0, 0};
     check(make_bmp(2, 2, 24, 0, NULL, 0, p24, 16), 2, 2, want);
     const unsigned char p32[16] = {255, 0, 0, 9, 0, 0, 0, 9, /**/ 0, 0, 255, 9, 0, 255, 0, 9};
@@ -61,7 +64,8 @@ static void test_masks(void **state) {
     const unsigned char m565[12] = {0, 0xf8, 0, 0, 0xe0, 0x07, 0, 0, 0x1f, 0, 0, 0};
     const unsigned char p16[4] = {0, 0xf8, 0xe0, 0x07};
     check(make_bmp(1, 2, 16, 3, m565, 12, p16, 4), 1, 2, want);
-    const unsigned char odd[12] = {0, 0, 0xf0, 0x3f, 0, 0xfc, 0x0f, 0, 0xff, 3, 0, 0}; /* 10 bits each */
+    const unsigned char odd[12] = {0,    0, 0xf0, 0x3f, 0, 0xfc,
+                                   0x0f, 0, 0xff, 3,    0, 0}; /* 10 bits each */
     const unsigned char p32[8] = {0, 0, 0xf0, 0x3f, 0, 0xfc, 0x0f, 0};
     check(make_bmp(1, 2, 32, 3, odd, 12, p32, 8), 1, 2, want);
     const unsigned char zero[12] = {0};
@@ -109,8 +113,8 @@ static void test_core_header(void **state) {
     put_le(file + 22, 1, 2);
     put_le(file + 24, 1, 2);
     memcpy(file + 26, "\0\0\0\0\0\xff", 6); /* black, red */
-    file[32] = 0x80;                         /* bottom: red black */
-    file[36] = 0x40;                         /* top: black red */
+    file[32] = 0x80;                        /* bottom: red black */
+    file[36] = 0x40;                        /* top: black red */
     made_bytes in = {malloc(sizeof file), sizeof file};
     memcpy(in.data, file, sizeof file);
     const unsigned char *const want[4] = {black, red, red, black};
@@ -145,8 +149,9 @@ static void test_bad(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_depths), cmocka_unit_test(test_masks),       cmocka_unit_test(test_top_down),
-        cmocka_unit_test(test_rle8),   cmocka_unit_test(test_rle4),        cmocka_unit_test(test_core_header),
+        cmocka_unit_test(test_depths),   cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_top_down), cmocka_unit_test(test_rle8),
+        cmocka_unit_test(test_rle4),     cmocka_unit_test(test_core_header),
         cmocka_unit_test(test_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

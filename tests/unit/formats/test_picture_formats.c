@@ -1,5 +1,6 @@
 /*
- * Decoding pictures the libraries wrote: pixels of every kind, prefixes of every length, garbage, foreign formats.
+ * Decoding pictures the libraries wrote: pixels of every kind, prefixes of every length, garbage,
+ * foreign formats.
  */
 #include "cmocka_all.h"
 
@@ -13,7 +14,8 @@ static graft_status decode(made_bytes in, gft_picture *picture, graft_error *err
     return gft_picture_decode(in.data, in.bytes, "test", picture, err);
 }
 
-static void assert_pixels(made_bytes in, const unsigned char *want, int height, int width, int tolerance) {
+static void assert_pixels(made_bytes in, const unsigned char *want, int height, int width,
+                          int tolerance) {
     gft_picture picture;
     graft_error err = {0};
     graft_status status = decode(in, &picture, &err);
@@ -24,24 +26,29 @@ static void assert_pixels(made_bytes in, const unsigned char *want, int height, 
     assert_int_equal(picture.width, width);
     assert_int_equal(picture.channels, 3);
     for (int i = 0; i < height * width * 3; i++)
-        assert_in_range(picture.pixels[i], want[i] < tolerance ? 0 : want[i] - tolerance, want[i] + tolerance);
+        assert_in_range(picture.pixels[i], want[i] < tolerance ? 0 : want[i] - tolerance,
+                        want[i] + tolerance);
     gft_picture_deinit(&picture);
     gft_picture_deinit(&picture);
 }
 
-/* Every shorter file is an error with a message, or (cut behind its last pixel) the same picture. */
+/*
+ * Every shorter file is an error with a message, or (cut behind its last pixel) the same picture.
+ */
 static void assert_prefixes_fail(made_bytes in, size_t may_lack) {
     gft_picture whole;
     assert_int_equal(decode(in, &whole, NULL), GRAFT_OK);
     for (size_t n = 0; n < in.bytes; n++) {
-        unsigned char *copy = malloc(n ? n : 1); /* exact size, so that sanitizers see an over-read */
+        unsigned char *copy =
+            malloc(n ? n : 1); /* exact size, so that sanitizers see an over-read */
         memcpy(copy, in.data, n);
         gft_picture picture = {0};
         graft_error err = {0};
         graft_status status = gft_picture_decode(copy, n, "cut", &picture, &err);
         if (status == GRAFT_OK) {
             assert_true(n + may_lack >= in.bytes);
-            assert_memory_equal(picture.pixels, whole.pixels, (size_t)(whole.height * whole.width * 3));
+            assert_memory_equal(picture.pixels, whole.pixels,
+                                (size_t)(whole.height * whole.width * 3));
             gft_picture_deinit(&picture);
         } else {
             assert_non_null(strstr(err.message, "cut: "));
@@ -136,7 +143,8 @@ static void test_png_kinds(void **state) {
     (void)state;
     for (int interlaced = 0; interlaced < 2; interlaced++) {
         unsigned char *rgb = make_pattern(13, 17, 3, 2);
-        made_bytes in = make_png(rgb, 13 * 17 * 3, 13, 17, SPNG_COLOR_TYPE_TRUECOLOR, 8, interlaced, NULL, NULL);
+        made_bytes in = make_png(rgb, 13 * 17 * 3, 13, 17, SPNG_COLOR_TYPE_TRUECOLOR, 8, interlaced,
+                                 NULL, NULL);
         assert_pixels(in, rgb, 13, 17, 0);
         assert_prefixes_fail(in, 24); /* checksums and the end chunk */
         damage_every_byte(in);
@@ -146,7 +154,8 @@ static void test_png_kinds(void **state) {
         unsigned char *want = malloc(13 * 17 * 3);
         for (int i = 0; i < 13 * 17; i++)
             memcpy(want + 3 * i, rgba + 4 * i, 3);
-        in = make_png(rgba, 13 * 17 * 4, 13, 17, SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, interlaced, NULL, NULL);
+        in = make_png(rgba, 13 * 17 * 4, 13, 17, SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, interlaced,
+                      NULL, NULL);
         assert_pixels(in, want, 13, 17, 0);
         free(in.data);
         free(want);
@@ -173,7 +182,8 @@ static void test_png_grey(void **state) {
 
 static void test_png_palette(void **state) {
     (void)state;
-    struct spng_plte palette = {.n_entries = 3, .entries = {{10, 20, 30, 0}, {40, 50, 60, 0}, {70, 80, 90, 0}}};
+    struct spng_plte palette = {.n_entries = 3,
+                                .entries = {{10, 20, 30, 0}, {40, 50, 60, 0}, {70, 80, 90, 0}}};
     struct spng_trns trns = {.n_type3_entries = 1, .type3_alpha = {0}};
     const unsigned char index[4] = {2, 0, 1, 2};
     const unsigned char want[12] = {70, 80, 90, 10, 20, 30, 40, 50, 60, 70, 80, 90};
@@ -210,7 +220,9 @@ static void test_not_pictures(void **state) {
     expect_status("\x01", 1, GRAFT_INVALID_ARGUMENT, "01");
     expect_status("GIF89a....", 10, GRAFT_UNIMPLEMENTED, "GIF");
     expect_status("II*\0....", 8, GRAFT_UNIMPLEMENTED, "TIFF");
-    expect_status("\0\0\0\x18" "ftypavif", 12, GRAFT_UNIMPLEMENTED, "AVIF");
+    expect_status("\0\0\0\x18"
+                  "ftypavif",
+                  12, GRAFT_UNIMPLEMENTED, "AVIF");
     expect_status("\xff\xd8\xff", 3, GRAFT_DATA_LOSS, "header");
     expect_status("\xff\xd8\xff\xe0garbage that is no marker at all", 36, GRAFT_DATA_LOSS, "JPEG");
 }
@@ -287,18 +299,24 @@ static void test_write_png(void **state) {
     assert_int_equal(gft_picture_write_png(path, one, 1, 1, 2, NULL), GRAFT_INVALID_ARGUMENT);
     assert_int_equal(gft_picture_write_png(path, one, 0, 1, 3, NULL), GRAFT_INVALID_ARGUMENT);
     graft_error err;
-    assert_int_not_equal(gft_picture_write_png("/nonexistent-folder/x.png", one, 1, 1, 3, &err), GRAFT_OK);
+    assert_int_not_equal(gft_picture_write_png("/nonexistent-folder/x.png", one, 1, 1, 3, &err),
+                         GRAFT_OK);
     assert_int_equal(gft_tree_remove(folder, NULL), GRAFT_OK);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_jpeg),        cmocka_unit_test(test_jpeg_cmyk),
+        cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_jpeg_cmyk),
         cmocka_unit_test(test_jpeg_cut_says_how_far),
-        cmocka_unit_test(test_png_kinds),   cmocka_unit_test(test_png_grey),
-        cmocka_unit_test(test_png_palette), cmocka_unit_test(test_webp),
-        cmocka_unit_test(test_not_pictures), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_write_png),
+        cmocka_unit_test(test_png_kinds),
+        cmocka_unit_test(test_png_grey),
+        cmocka_unit_test(test_png_palette),
+        cmocka_unit_test(test_webp),
+        cmocka_unit_test(test_not_pictures),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_write_png),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

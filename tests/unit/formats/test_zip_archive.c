@@ -19,7 +19,9 @@ static size_t file_bytes;
 static const char *const names[] = {"a.txt", "dir/b.bin", "empty"};
 static const size_t sizes[] = {5, 2000, 0};
 
-static unsigned char content(size_t member, size_t i) { return (unsigned char)(member * 31 + i * 7 + (i >> 5)); }
+static unsigned char content(size_t member, size_t i) {
+    return (unsigned char)(member * 31 + i * 7 + (i >> 5));
+}
 
 static int make_archive(void **state) {
     (void)state;
@@ -107,11 +109,13 @@ static void test_by_name_and_caps(void **state) {
     assert_int_equal(gft_zip_read_member(path, "dir/b.bin", 2000, &data, &n, &err), GRAFT_OK);
     assert_int_equal(n, 2000);
     gft_free(data);
-    assert_int_equal(gft_zip_read_member(path, "dir/b.bin", 1999, &data, &n, &err), GRAFT_RESOURCE_EXHAUSTED);
+    assert_int_equal(gft_zip_read_member(path, "dir/b.bin", 1999, &data, &n, &err),
+                     GRAFT_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(err.message, "b.bin"));
     assert_int_equal(gft_zip_read_member(path, "nothing", 10, &data, &n, &err), GRAFT_NOT_FOUND);
     assert_non_null(strstr(err.message, "nothing"));
-    assert_int_equal(gft_zip_read_member("/nonexistent.zip", "a", 10, &data, &n, &err), GRAFT_NOT_FOUND);
+    assert_int_equal(gft_zip_read_member("/nonexistent.zip", "a", 10, &data, &n, &err),
+                     GRAFT_NOT_FOUND);
     assert_int_equal(gft_zip_read_member(folder, "a", 10, &data, &n, &err), GRAFT_INVALID_ARGUMENT);
     snprintf(path, sizeof path, "%s/text.zip", folder);
     assert_int_equal(gft_file_write(path, "not a zip", 9, NULL), GRAFT_OK);
