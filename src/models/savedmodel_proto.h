@@ -79,6 +79,9 @@ void gft_tf_attr_function(gft_tf_nodes *nodes, gft_tf_node *node, const char *ke
 void gft_tf_attr_ints(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const int64_t *values, size_t count);
 void gft_tf_attr_types(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const graft_dtype *values,
                        size_t count);
+void gft_tf_attr_shape_list(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const graft_shape *values,
+                            size_t count);
+/** A list of shapes as value of an attribute. */
 Tensorflow__AttrValue *gft_tf_attr_shapes(gft_pb *pb, const graft_shape *values, size_t count);
 /** Sorts the attributes of every node by name, so that the same graph gives the same bytes. */
 void gft_tf_sort_attrs(gft_tf_nodes *nodes);

@@ -100,6 +100,13 @@ void gft_tf_attr_types(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, 
     list->n_type = count;
 }
 
+void gft_tf_attr_shape_list(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const graft_shape *values,
+                            size_t count) {
+    Tensorflow__AttrValue__ListValue *list = list_new(nodes, node, key);
+    for (size_t i = 0; list && i < count; i++)
+        GFT_PB_PUSH(nodes->pb, list, shape, gft_pb_shape(nodes->pb, &values[i]));
+}
+
 Tensorflow__AttrValue *gft_tf_attr_shapes(gft_pb *pb, const graft_shape *values, size_t count) {
     Tensorflow__AttrValue *value = GFT_PB_NEW(pb, Tensorflow__AttrValue, TENSORFLOW__ATTR_VALUE__INIT);
     if (!value)

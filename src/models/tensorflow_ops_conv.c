@@ -66,17 +66,27 @@ static const char *convolution(gft_tf_emit *e, const char *op, const gft_conv2d_
     return gft_tf_output(nodes, node, 0);
 }
 
-graft_status gft_tf_emit_conv2d(gft_tf_emit *e, graft_error *err) {
-    const gft_conv2d_attrs *attrs = e->node->attrs;
-    return gft_tf_epilogue(e, &attrs->epilogue, 2, convolution(e, "Conv2D", attrs), err);
+/* TensorFlow's optimiser would fuse a grouped convolution with the bias or batch norm behind it, which its CPU kernel then
+ * refuses; a node among the function's control outputs is left alone. */
+static const char *grouped(gft_tf_emit *e, const gft_conv2d_attrs *attrs) {
+    const char *y = convolution(e, "Conv2D", attrs);
+    if (!e->nodes->pb->failed)
+        gft_pb_push(e->nodes->pb, &e->effects, &e->effect_count, e->nodes->items[e->nodes->count - 1]);
+    return y;
 }
 
-/* DepthwiseConv2dNative takes equal strides only: others are written as a grouped Conv2D, whose filter is the same
- * numbers as (KH,KW,1,C*M). */
+graft_status gft_tf_emit_conv2d(gft_tf_emit *e, graft_error *err) {
+    const gft_conv2d_attrs *attrs = e->node->attrs;
+    const char *acc = attrs->groups > 1 ? grouped(e, attrs) : convolution(e, "Conv2D", attrs);
+    return gft_tf_epilogue(e, &attrs->epilogue, 2, acc, err);
+}
+
+/* DepthwiseConv2dNative takes equal strides and no dilation on a CPU: what has those is written as a grouped Conv2D, whose
+ * filter is the same numbers as (KH,KW,1,C*M). */
 graft_status gft_tf_emit_depthwise_conv2d(gft_tf_emit *e, graft_error *err) {
     const gft_conv2d_attrs *attrs = e->node->attrs;
     const char *acc;
-    if (attrs->stride_h == attrs->stride_w) {
+    if (attrs->stride_h == attrs->stride_w && attrs->dilation_h <= 1 && attrs->dilation_w <= 1) {
         acc = convolution(e, "DepthwiseConv2dNative", attrs);
     } else {
         const graft_shape *filter = &gft_tf_in_desc(e, 1)->shape;
@@ -86,7 +96,7 @@ graft_status gft_tf_emit_depthwise_conv2d(gft_tf_emit *e, graft_error *err) {
         const char *shape = gft_tf_const_ints(e->nodes, "filter_shape", dims, 4);
         const char *original = e->values[e->node->inputs[1]];
         e->values[e->node->inputs[1]] = gft_tf_reshape(e->nodes, original, shape, GRAFT_F32);
-        acc = convolution(e, "Conv2D", attrs);
+        acc = grouped(e, attrs);
         e->values[e->node->inputs[1]] = original;
     }
     return gft_tf_epilogue(e, &attrs->epilogue, 2, acc, err);
