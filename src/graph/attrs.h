@@ -66,7 +66,8 @@ typedef struct gft_matmul_attrs {
 typedef struct gft_batch_norm_attrs {
     float epsilon;  /* Keras 1e-3 */
     float momentum; /* Keras 0.99: moving = moving * momentum + batch * (1 - momentum) */
-    bool train;     /* layer is in training mode when the step is (Keras: trainable and training=True) */
+    bool
+        train; /* layer is in training mode when the step is (Keras: trainable and training=True) */
 } gft_batch_norm_attrs;
 
 /* ema_update: running, value; running = running * momentum + value * (1 - momentum), in place; no outputs. */
@@ -127,8 +128,10 @@ typedef struct gft_strided_slice_attrs {
  * reduce_to take a second input instead, whose shape is the target (its values are not read), where the shape is not
  * known before the graph is run. */
 typedef struct gft_shape_attrs {
-    graft_shape shape; /* reshape: one -1 is inferred, two unknowns keep the batch; else -1 keeps x's dimension */
-    bool mean;         /* broadcast_to: divided by the number of copies of each element (gradient of a mean) */
+    graft_shape
+        shape; /* reshape: one -1 is inferred, two unknowns keep the batch; else -1 keeps x's dimension */
+    bool
+        mean; /* broadcast_to: divided by the number of copies of each element (gradient of a mean) */
 } gft_shape_attrs;
 
 typedef struct gft_strided_slice_grad_attrs {

@@ -28,7 +28,8 @@ typedef struct gft_gradients {
     const gft_gradient_entry *entries;
     int32_t count;
     const gft_op *add;
-    const gft_op *fill_like; /* one input: a tensor of ones in its shape, the seed of the loss's gradient */
+    const gft_op
+        *fill_like; /* one input: a tensor of ones in its shape, the seed of the loss's gradient */
 } gft_gradients;
 
 /**
@@ -39,7 +40,9 @@ typedef struct gft_gradients {
  * @param grads [out] one value per wrt; -1 if the loss does not depend on it
  * Errors: UNIMPLEMENTED naming node and op if an op on the way has no gradient.
  */
-GRAFT_MUST_CHECK graft_status gft_autodiff(gft_graph *graph, gft_value_id loss, const gft_value_id *wrt, int32_t count,
-                                           const gft_gradients *table, gft_value_id *grads, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_autodiff(gft_graph *graph, gft_value_id loss,
+                                           const gft_value_id *wrt, int32_t count,
+                                           const gft_gradients *table, gft_value_id *grads,
+                                           graft_error *err);
 
 #endif

@@ -18,12 +18,18 @@ typedef int32_t gft_param_id;
 
 /* ---- parameters ---- */
 
-typedef enum gft_param_kind { GFT_PARAM_WEIGHT, GFT_PARAM_BIAS, GFT_PARAM_STATISTIC, GFT_PARAM_SLOT } gft_param_kind;
+typedef enum gft_param_kind {
+    GFT_PARAM_WEIGHT,
+    GFT_PARAM_BIAS,
+    GFT_PARAM_STATISTIC,
+    GFT_PARAM_SLOT
+} gft_param_kind;
 
 typedef struct gft_param {
     const char *name; /* "block1a/conv/kernel": unique in its set, the checkpoint key */
     graft_tensor_desc desc;
-    void *data; /* row-major; in the set's arena, in a mapped file, or in the trainer's master buffer */
+    void *
+        data; /* row-major; in the set's arena, in a mapped file, or in the trainer's master buffer */
     gft_param_kind kind;
     bool trainable; /* BN statistics are not */
 } gft_param;
@@ -40,14 +46,20 @@ typedef struct gft_params {
 void gft_params_init(gft_params *params);
 void gft_params_deinit(gft_params *params);
 /** Adds an entry. data NULL: zeroed storage is made in the arena; else borrowed (the caller keeps it alive). */
-GRAFT_MUST_CHECK graft_status gft_params_add(gft_params *params, const char *name, const graft_tensor_desc *desc,
-                                             gft_param_kind kind, bool trainable, void *data, gft_param_id *out,
+GRAFT_MUST_CHECK graft_status gft_params_add(gft_params *params, const char *name,
+                                             const graft_tensor_desc *desc, gft_param_kind kind,
+                                             bool trainable, void *data, gft_param_id *out,
                                              graft_error *err);
 gft_param_id gft_params_find(const gft_params *params, const char *name); /* -1 if absent */
 
 /* ---- graph ---- */
 
-typedef enum gft_value_kind { GFT_VALUE_INPUT, GFT_VALUE_PARAM, GFT_VALUE_CONST, GFT_VALUE_NODE } gft_value_kind;
+typedef enum gft_value_kind {
+    GFT_VALUE_INPUT,
+    GFT_VALUE_PARAM,
+    GFT_VALUE_CONST,
+    GFT_VALUE_NODE
+} gft_value_kind;
 
 typedef struct gft_value {
     const char *name; /* of an input or constant; NULL otherwise */
@@ -57,16 +69,19 @@ typedef struct gft_value {
     int32_t output;
     gft_param_id param;
     const void *data; /* constants: owned, in the arena or borrowed */
-    void *owned;      /* constants: heap memory behind data that is freed with the graph; NULL otherwise */
-    bool foreign;     /* constants: data belongs to somebody else, see gft_graph_own_constants */
-    bool written;     /* parameters: an op with a side effect takes it (running statistics): never a constant */
+    void *
+        owned; /* constants: heap memory behind data that is freed with the graph; NULL otherwise */
+    bool foreign; /* constants: data belongs to somebody else, see gft_graph_own_constants */
+    bool
+        written; /* parameters: an op with a side effect takes it (running statistics): never a constant */
 } gft_value;
 
 typedef struct gft_node {
     const gft_op *op; /* NULL: removed */
     const char *name; /* layer name, "block1a/conv"; unique among live nodes */
-    const char *layer; /* the layer (or block) it belongs to, for freezing by layer and for summaries; never NULL */
-    void *attrs;      /* op->attrs_bytes bytes in the arena */
+    const char *
+        layer; /* the layer (or block) it belongs to, for freezing by layer and for summaries; never NULL */
+    void *attrs; /* op->attrs_bytes bytes in the arena */
     gft_value_id *inputs;
     gft_value_id *outputs;
     int32_t input_count, output_count;
@@ -97,33 +112,44 @@ typedef struct gft_graph {
 GRAFT_MUST_CHECK graft_status gft_graph_new(gft_params *params, gft_graph **out, graft_error *err);
 void gft_graph_free(gft_graph *graph);
 /** Deep copy of live nodes (indices are compacted, topologically ordered); shares params, op and constant data borrowed. */
-GRAFT_MUST_CHECK graft_status gft_graph_clone(const gft_graph *graph, gft_graph **out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_graph_clone(const gft_graph *graph, gft_graph **out,
+                                              graft_error *err);
 
-GRAFT_MUST_CHECK graft_status gft_graph_input(gft_graph *graph, const char *name, const graft_tensor_desc *desc,
+GRAFT_MUST_CHECK graft_status gft_graph_input(gft_graph *graph, const char *name,
+                                              const graft_tensor_desc *desc, gft_value_id *out,
+                                              graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_graph_param(gft_graph *graph, gft_param_id param,
                                               gft_value_id *out, graft_error *err);
-GRAFT_MUST_CHECK graft_status gft_graph_param(gft_graph *graph, gft_param_id param, gft_value_id *out, graft_error *err);
 /** copy: data is copied into the arena, else borrowed for the graph's life. */
-GRAFT_MUST_CHECK graft_status gft_graph_const(gft_graph *graph, const char *name, const graft_tensor_desc *desc,
-                                              const void *data, bool copy, gft_value_id *out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_graph_const(gft_graph *graph, const char *name,
+                                              const graft_tensor_desc *desc, const void *data,
+                                              bool copy, gft_value_id *out, graft_error *err);
 /** Constants whose data belongs to somebody else (the graph that was cloned, the caller) get a copy of their own. */
 GRAFT_MUST_CHECK graft_status gft_graph_own_constants(gft_graph *graph, graft_error *err);
-GRAFT_MUST_CHECK graft_status gft_graph_const_f32(gft_graph *graph, float value, gft_value_id *out, graft_error *err); /* scalar */
+GRAFT_MUST_CHECK graft_status gft_graph_const_f32(gft_graph *graph, float value, gft_value_id *out,
+                                                  graft_error *err); /* scalar */
 
 /**
  * Appends a node: checks the input count, copies attrs, runs op->infer, makes the output values. A name that is taken
  * gets "_1", "_2", ...; NULL takes the op's name. outputs (op->outputs ids) may be NULL when there are none.
  */
-GRAFT_MUST_CHECK graft_status gft_graph_add(gft_graph *graph, const gft_op *op, const char *name, const void *attrs,
-                                            const gft_value_id *inputs, int32_t input_count, gft_value_id *outputs,
+GRAFT_MUST_CHECK graft_status gft_graph_add(gft_graph *graph, const gft_op *op, const char *name,
+                                            const void *attrs, const gft_value_id *inputs,
+                                            int32_t input_count, gft_value_id *outputs,
                                             graft_error *err);
 /** The layer name given to nodes added from now on; NULL: each node's own name. */
 void gft_graph_set_layer(gft_graph *graph, const char *layer);
-GRAFT_MUST_CHECK graft_status gft_graph_output(gft_graph *graph, const char *name, gft_value_id value, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_graph_output(gft_graph *graph, const char *name,
+                                               gft_value_id value, graft_error *err);
 
 /* ---- looking and rewriting ---- */
 
-static inline gft_value *gft_graph_value(const gft_graph *g, gft_value_id id) { return &g->values[id]; }
-static inline gft_node *gft_graph_node(const gft_graph *g, gft_node_id id) { return &g->nodes[id]; }
+static inline gft_value *gft_graph_value(const gft_graph *g, gft_value_id id) {
+    return &g->values[id];
+}
+static inline gft_node *gft_graph_node(const gft_graph *g, gft_node_id id) {
+    return &g->nodes[id];
+}
 /** The node that makes this value if it is of this kind, else NULL. */
 gft_node *gft_graph_producer(const gft_graph *graph, gft_value_id value, gft_op_kind kind);
 /** How many node inputs and graph outputs use the value. */
@@ -137,14 +163,17 @@ const void *gft_graph_fixed_data(const gft_graph *graph, gft_value_id value, boo
 void gft_graph_replace(gft_graph *graph, gft_value_id old_value, gft_value_id new_value);
 void gft_graph_remove(gft_graph *graph, gft_node_id node); /* outputs must be unused */
 /** Other inputs for a node that stays (fusing); attributes are changed in place. Descriptors are not inferred again. */
-GRAFT_MUST_CHECK graft_status gft_graph_set_inputs(gft_graph *graph, gft_node_id node, const gft_value_id *inputs,
-                                                   int32_t input_count, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_graph_set_inputs(gft_graph *graph, gft_node_id node,
+                                                   const gft_value_id *inputs, int32_t input_count,
+                                                   graft_error *err);
 /** Removes nodes that reach no output and have no side effect. */
 GRAFT_MUST_CHECK graft_status gft_graph_sweep(gft_graph *graph, graft_error *err);
 /** Live nodes in an order in which producers come first, stable by index. order: node_count entries. */
-GRAFT_MUST_CHECK graft_status gft_graph_order(const gft_graph *graph, gft_node_id *order, int32_t *count, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_graph_order(const gft_graph *graph, gft_node_id *order,
+                                              int32_t *count, graft_error *err);
 /** Runs infer over the whole graph with these input shapes (NULL: as declared) and updates every descriptor. */
-GRAFT_MUST_CHECK graft_status gft_graph_reinfer(gft_graph *graph, const graft_shape *input_shapes, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_graph_reinfer(gft_graph *graph, const graft_shape *input_shapes,
+                                                graft_error *err);
 /** Multiply-adds and bytes of the whole graph with descriptors as they are (unknown dims count as 1). */
 gft_cost gft_graph_cost(const gft_graph *graph);
 gft_cost gft_graph_node_cost(const gft_graph *graph, gft_node_id node);

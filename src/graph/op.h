@@ -74,15 +74,17 @@ typedef struct gft_prepare {
     int32_t input_count;
     const graft_tensor_desc *outputs;
     int32_t output_count;
-    const void *const *constants; /* per input: data that stays the same for the plan's life (pack it), else NULL */
+    const void *const *
+        constants; /* per input: data that stays the same for the plan's life (pack it), else NULL */
     gft_arena *arena;
     /* filled in by the op */
     void *state;
-    int32_t phases; /* default 1; a barrier lies between phases */
+    int32_t phases;                /* default 1; a barrier lies between phases */
     int64_t tasks[GFT_MAX_PHASES]; /* grid of each phase, from shapes only; default 1 */
     size_t scratch_bytes;          /* shared by all tasks of the step */
     size_t worker_scratch_bytes;   /* for each worker */
-    uint32_t packed_inputs; /* bit i: constants[i] was copied into state and is not read again; run sees it as NULL or not */
+    uint32_t
+        packed_inputs; /* bit i: constants[i] was copied into state and is not read again; run sees it as NULL or not */
 } gft_prepare;
 
 /* One slice of the work. Never fails, never allocates. Pointers need not be aligned beyond the element. */
@@ -111,11 +113,13 @@ typedef struct gft_op {
     int32_t outputs;
     size_t attrs_bytes; /* 0: no attributes */
     graft_status (*infer)(const gft_infer *in, graft_error *err);
-    void (*cost)(const gft_infer *in, gft_cost *out);             /* NULL: no multiply-adds */
+    void (*cost)(const gft_infer *in, gft_cost *out);                /* NULL: no multiply-adds */
     graft_status (*prepare)(gft_prepare *prepare, graft_error *err); /* NULL: one task, no state */
-    void (*run)(const gft_exec *exec);                            /* NULL only for GFT_OP_VIEW */
-    gft_unary_f32_fn (*unary)(void); /* GFT_KIND_UNARY: the best kernel for this CPU, used by epilogues */
-    uint32_t shape_inputs; /* bit i: of input i only the shape is looked at; its data need not be there any more */
+    void (*run)(const gft_exec *exec);                               /* NULL only for GFT_OP_VIEW */
+    gft_unary_f32_fn (*unary)(
+        void); /* GFT_KIND_UNARY: the best kernel for this CPU, used by epilogues */
+    uint32_t
+        shape_inputs; /* bit i: of input i only the shape is looked at; its data need not be there any more */
 } gft_op;
 
 #endif

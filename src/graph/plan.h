@@ -12,8 +12,9 @@ typedef struct gft_plan gft_plan;
 typedef struct gft_run gft_run;
 
 typedef struct gft_plan_options {
-    bool training;   /* trainable parameters are read at each run from their present data, not packed; dropout is active */
-    bool no_fuse;    /* skip fusing rewrites */
+    bool
+        training; /* trainable parameters are read at each run from their present data, not packed; dropout is active */
+    bool no_fuse; /* skip fusing rewrites */
     bool keep_all;   /* every node output keeps its own buffer (taps for diff and tests) */
     bool no_rewrite; /* the graph exactly as it is */
 } gft_plan_options;
@@ -25,21 +26,24 @@ typedef struct gft_plan_options {
  * Errors: INVALID_ARGUMENT naming the node for shapes that do not fit; RESOURCE_EXHAUSTED.
  */
 GRAFT_MUST_CHECK graft_status gft_plan_new(const gft_graph *graph, const graft_shape *input_shapes,
-                                           const gft_plan_options *options, gft_plan **out, graft_error *err);
+                                           const gft_plan_options *options, gft_plan **out,
+                                           graft_error *err);
 gft_plan *gft_plan_ref(gft_plan *plan); /* atomic count; safe from any thread */
 void gft_plan_unref(gft_plan *plan);
 
-size_t gft_plan_arena_bytes(const gft_plan *plan);  /* activations and scratch, known before running */
+size_t
+gft_plan_arena_bytes(const gft_plan *plan); /* activations and scratch, known before running */
 size_t gft_plan_packed_bytes(const gft_plan *plan); /* packed weights and op state */
 int32_t gft_plan_input_count(const gft_plan *plan);
 int32_t gft_plan_output_count(const gft_plan *plan);
 const char *gft_plan_input_name(const gft_plan *plan, int32_t i);
 const char *gft_plan_output_name(const gft_plan *plan, int32_t i);
-const graft_tensor_desc *gft_plan_input_desc(const gft_plan *plan, int32_t i);  /* concrete */
+const graft_tensor_desc *gft_plan_input_desc(const gft_plan *plan, int32_t i); /* concrete */
 const graft_tensor_desc *gft_plan_output_desc(const gft_plan *plan, int32_t i);
 
 /** Descriptor of a node's output by the node's name; NULL if the plan has no such node (fused or dropped). */
-const graft_tensor_desc *gft_plan_value_desc(const gft_plan *plan, const char *node, int32_t output);
+const graft_tensor_desc *gft_plan_value_desc(const gft_plan *plan, const char *node,
+                                             int32_t output);
 
 /* Steps, for profiles and summaries. */
 int32_t gft_plan_step_count(const gft_plan *plan);
@@ -48,14 +52,16 @@ const char *gft_plan_step_op(const gft_plan *plan, int32_t i);
 gft_cost gft_plan_step_cost(const gft_plan *plan, int32_t i);
 
 /** Workspace for a plan (keeps a reference). pool may be NULL and must outlive the run; it may be shared by runs. */
-GRAFT_MUST_CHECK graft_status gft_run_new(gft_plan *plan, gft_pool *pool, gft_run **out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_run_new(gft_plan *plan, gft_pool *pool, gft_run **out,
+                                          graft_error *err);
 void gft_run_free(gft_run *run);
 
 /**
  * Runs once. inputs[i]: dense data of input i, borrowed for the call, not copied, not written. outputs[i]: where output i
  * goes, or NULL to leave it in the workspace (gft_run_output); outputs itself may be NULL. Does not allocate.
  */
-GRAFT_MUST_CHECK graft_status gft_run_execute(gft_run *run, const void *const *inputs, void *const *outputs, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_run_execute(gft_run *run, const void *const *inputs,
+                                              void *const *outputs, graft_error *err);
 /** Data of output i after the last execute; valid until the next one. */
 const void *gft_run_output(const gft_run *run, int32_t i);
 /** Data of a node's output after the last execute, by the node's name; NULL without keep_all or if there is none. */

@@ -1,5 +1,5 @@
 /*
- * Inside of plans and runs, shared by plan*.c and run.c.
+ * Inside of plans and runs, shared by plan*.c.
  *
  * Every value of the planned graph lies in a place: a block of the arena, a graph input, or fixed
  * data (a parameter or constant). Several values may share one place: views, and results that were

@@ -8,24 +8,37 @@
 #include "graph/graph.h"
 
 typedef struct gft_rewrite_options {
-    bool training;          /* dropout stays; trainable parameters are not constants */
-    bool fuse;              /* epilogues and BN folding; off: the graph as it is (for tests and --per-op) */
+    bool training; /* dropout stays; trainable parameters are not constants */
+    bool fuse;     /* epilogues and BN folding; off: the graph as it is (for tests and --per-op) */
 } gft_rewrite_options;
 
 /* Shape-independent simplification for inference: dropout and identity dropped. */
-GRAFT_MUST_CHECK graft_status gft_rewrite_drop_identity(gft_graph *graph, const gft_rewrite_options *options, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_drop_identity(gft_graph *graph,
+                                                        const gft_rewrite_options *options,
+                                                        graft_error *err);
 /* pad (zeros) before a VALID convolution or pooling-free conv becomes explicit padding. */
-GRAFT_MUST_CHECK graft_status gft_rewrite_fold_pad(gft_graph *graph, const gft_rewrite_options *options, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_fold_pad(gft_graph *graph,
+                                                   const gft_rewrite_options *options,
+                                                   graft_error *err);
 /* Nodes whose inputs are all constant are computed now (parameters count as constant unless trained). */
-GRAFT_MUST_CHECK graft_status gft_rewrite_fold_constants(gft_graph *graph, const gft_rewrite_options *options, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_fold_constants(gft_graph *graph,
+                                                         const gft_rewrite_options *options,
+                                                         graft_error *err);
 /* batch_norm behind conv2d, depthwise or dense: into filter and bias. Scale/offset by constants likewise. */
-GRAFT_MUST_CHECK graft_status gft_rewrite_fold_batch_norm(gft_graph *graph, const gft_rewrite_options *options, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_fold_batch_norm(gft_graph *graph,
+                                                          const gft_rewrite_options *options,
+                                                          graft_error *err);
 /* bias, residual add, activation, squeeze-excite scale into the epilogue. */
-GRAFT_MUST_CHECK graft_status gft_rewrite_fuse_epilogue(gft_graph *graph, const gft_rewrite_options *options, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_fuse_epilogue(gft_graph *graph,
+                                                        const gft_rewrite_options *options,
+                                                        graft_error *err);
 /* batch_norm with attrs.train becomes batch_norm_train + ema_update (training only). Needs those two ops. */
-GRAFT_MUST_CHECK graft_status gft_rewrite_train_batch_norm(gft_graph *graph, const gft_op *batch_norm_train,
-                                                           const gft_op *ema_update, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_train_batch_norm(gft_graph *graph,
+                                                           const gft_op *batch_norm_train,
+                                                           const gft_op *ema_update,
+                                                           graft_error *err);
 /** All of the above that are valid under the options, in order, then a sweep. */
-GRAFT_MUST_CHECK graft_status gft_rewrite_all(gft_graph *graph, const gft_rewrite_options *options, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_rewrite_all(gft_graph *graph, const gft_rewrite_options *options,
+                                              graft_error *err);
 
 #endif
