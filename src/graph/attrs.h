@@ -33,7 +33,8 @@ typedef struct gft_epilogue_attrs {
 } gft_epilogue_attrs;
 
 /* conv2d: x (N,H,W,C), filter (KH,KW,C/groups,OC) -> (N,OH,OW,OC).
- * depthwise_conv2d: filter (KH,KW,C,M) -> (N,OH,OW,C*M); groups is ignored. TensorFlow's Conv2D/DepthwiseConv2dNative. */
+ * depthwise_conv2d: filter (KH,KW,C,M) -> (N,OH,OW,C*M); groups is ignored. TensorFlow's
+ * Conv2D/DepthwiseConv2dNative. */
 typedef struct gft_conv2d_attrs {
     int64_t stride_h, stride_w;     /* >= 1 */
     int64_t dilation_h, dilation_w; /* >= 1; 0 is read as 1 */
@@ -75,7 +76,8 @@ typedef struct gft_ema_attrs {
     float momentum;
 } gft_ema_attrs;
 
-/* layer_norm: x, gamma, beta over the last axis; l2_normalise: x over the last axis, x * rsqrt(max(sum x^2, epsilon)). */
+/* layer_norm: x, gamma, beta over the last axis; l2_normalise: x over the last axis, x *
+ * rsqrt(max(sum x^2, epsilon)). */
 typedef struct gft_norm_attrs {
     float epsilon;
 } gft_norm_attrs;
@@ -124,7 +126,8 @@ typedef struct gft_strided_slice_attrs {
     uint32_t shrink_mask; /* dimensions dropped after slicing */
 } gft_strided_slice_attrs;
 
-/* Gradients of pad, slice, strided_slice, broadcast, reshape, reduce: the shape to go back to. reshape, broadcast_to and
+/* Gradients of pad, slice, strided_slice, broadcast, reshape, reduce: the shape to go back to.
+ * reshape, broadcast_to and
  * reduce_to take a second input instead, whose shape is the target (its values are not read), where the shape is not
  * known before the graph is run. */
 typedef struct gft_shape_attrs {

@@ -111,7 +111,8 @@ typedef struct gft_graph {
 
 GRAFT_MUST_CHECK graft_status gft_graph_new(gft_params *params, gft_graph **out, graft_error *err);
 void gft_graph_free(gft_graph *graph);
-/** Deep copy of live nodes (indices are compacted, topologically ordered); shares params, op and constant data borrowed. */
+/** Deep copy of live nodes (indices are compacted, topologically ordered); shares params, op and
+ * constant data borrowed. */
 GRAFT_MUST_CHECK graft_status gft_graph_clone(const gft_graph *graph, gft_graph **out,
                                               graft_error *err);
 

@@ -1,6 +1,7 @@
 /*
  * Plan: one graph with concrete shapes, ready to run: steps in order, kernels chosen, weights packed, every buffer an
- * offset into one arena. Immutable after creation and shared by threads. Run: a plan with its workspace, one caller at a time.
+ * offset into one arena. Immutable after creation and shared by threads. Run: a plan with its
+ * workspace, one caller at a time.
  */
 #ifndef GFT_GRAPH_PLAN_H
 #define GFT_GRAPH_PLAN_H
@@ -20,7 +21,8 @@ typedef struct gft_plan_options {
 } gft_plan_options;
 
 /**
- * Makes a plan. The graph is copied; parameters must outlive the plan, and those that count as constants must not change.
+ * Makes a plan. The graph is copied; parameters must outlive the plan, and those that count as
+ * constants must not change.
  *
  * @param input_shapes concrete, one per graph input, in order
  * Errors: INVALID_ARGUMENT naming the node for shapes that do not fit; RESOURCE_EXHAUSTED.
@@ -57,7 +59,8 @@ GRAFT_MUST_CHECK graft_status gft_run_new(gft_plan *plan, gft_pool *pool, gft_ru
 void gft_run_free(gft_run *run);
 
 /**
- * Runs once. inputs[i]: dense data of input i, borrowed for the call, not copied, not written. outputs[i]: where output i
+ * Runs once. inputs[i]: dense data of input i, borrowed for the call, not copied, not written.
+ * outputs[i]: where output i
  * goes, or NULL to leave it in the workspace (gft_run_output); outputs itself may be NULL. Does not allocate.
  */
 GRAFT_MUST_CHECK graft_status gft_run_execute(gft_run *run, const void *const *inputs,

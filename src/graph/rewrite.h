@@ -1,5 +1,6 @@
 /*
- * Rewrites: small functions on a graph, each in a file of its own (rewrite_*.c), run in the order listed here. Every one
+ * Rewrites: small functions on a graph, each in a file of its own (rewrite_*.c), run in the order
+ * listed here. Every one
  * keeps what the graph computes (to rounding) and can be run and tested alone.
  */
 #ifndef GFT_GRAPH_REWRITE_H

@@ -1,5 +1,6 @@
 /*
- * Rewrites on graphs of the real ops: random nets of convolutions, batch norm, sums, activations and squeeze-excite give
+ * Rewrites on graphs of the real ops: random nets of convolutions, batch norm, sums, activations
+ * and squeeze-excite give
  * the same numbers before and after; and each pattern is fused, or left alone, where it should be.
  */
 #include <math.h>
