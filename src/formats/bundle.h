@@ -35,6 +35,11 @@ typedef struct gft_bundle_entry {
  */
 GRAFT_MUST_CHECK graft_status gft_bundle_open(const char *prefix, gft_bundle **out,
                                               graft_error *err);
+/** The same from memory, with a single shard. Both are borrowed until gft_bundle_close. */
+GRAFT_MUST_CHECK graft_status gft_bundle_open_memory(const void *index, size_t index_bytes,
+                                                     const void *shard, size_t shard_bytes,
+                                                     const char *where, gft_bundle **out,
+                                                     graft_error *err);
 void gft_bundle_close(gft_bundle *bundle); /* accepts NULL */
 
 /** Tensors in byte order of their keys (slices of partitioned tensors are not listed). */

@@ -128,11 +128,15 @@ static graft_status map_shard(gft_bundle *b, int32_t shard, graft_error *err) {
     return status;
 }
 
-static graft_status place_items(gft_bundle *b, graft_error *err) {
+static graft_status place_items(gft_bundle *b, const gft_map *shard, graft_error *err) {
     b->shards = gft_calloc((size_t)b->shard_count + 1, sizeof *b->shards);
     b->listed = gft_arena_array(&b->arena, b->item_count, sizeof *b->listed);
     if (!b->shards || !b->listed)
         return gft_fail_memory(err, b->item_count * sizeof *b->listed, "a checkpoint index");
+    if (shard) {
+        b->shards[0] = *shard;
+        b->borrowed = true;
+    }
     for (size_t i = 0; i < b->item_count; i++) {
         gft_bundle_item *item = b->items[i];
         if (item->pub.key[0] != '\0') /* slices have keys that start with a zero byte */
@@ -154,41 +158,60 @@ static graft_status place_items(gft_bundle *b, graft_error *err) {
     return GRAFT_OK;
 }
 
-graft_status gft_bundle_open(const char *prefix, gft_bundle **out, graft_error *err) {
+/* `shard` is NULL for files: they are mapped as entries name them. */
+static graft_status open_index(const char *prefix, const char *index_path, const gft_map *index,
+                               const gft_map *shard, gft_bundle **out, graft_error *err) {
     graft_status status = GRAFT_OK;
-    gft_map index = {NULL, 0};
     gft_bundle *b = gft_calloc(1, sizeof *b);
-    char *path = gft_format("%s.index", prefix);
     if (b)
         b->prefix = gft_strdup(prefix);
-    if (!b || !path || !b->prefix) {
-        status = gft_fail_memory(err, sizeof *b + 2 * strlen(prefix), "a checkpoint");
+    if (!b || !b->prefix) {
+        status = gft_fail_memory(err, sizeof *b + strlen(prefix), "a checkpoint");
         goto done;
     }
-    GFT_GOTO(gft_map_open(path, &index, err));
-    opening o = {.bundle = b, .index_path = path};
-    GFT_GOTO(gft_leveldb_read(index.data, index.bytes, path, take_entry, &o, err));
-    if (!b->have_header) {
-        status =
-            gft_fail(err, GRAFT_DATA_LOSS, "%s: an empty table, expected a checkpoint index", path);
+    opening o = {.bundle = b, .index_path = index_path};
+    GFT_GOTO(gft_leveldb_read(index->data, index->bytes, index_path, take_entry, &o, err));
+    if (!b->have_header || (shard && b->shard_count > 1)) {
+        status = gft_fail(err, GRAFT_DATA_LOSS, "%s: %s, expected a checkpoint index", index_path,
+                          b->have_header ? "several shards" : "an empty table");
         goto done;
     }
-    GFT_GOTO(place_items(b, err));
+    GFT_GOTO(place_items(b, shard, err));
     *out = b;
     b = NULL;
+done:
+    gft_bundle_close(b);
+    return status;
+}
+
+graft_status gft_bundle_open(const char *prefix, gft_bundle **out, graft_error *err) {
+    graft_status status;
+    gft_map index = {NULL, 0};
+    char *path = gft_format("%s.index", prefix);
+    if (!path)
+        return gft_fail_memory(err, strlen(prefix) + 7, "a file name");
+    GFT_GOTO(gft_map_open(path, &index, err));
+    GFT_GOTO(open_index(prefix, path, &index, NULL, out, err));
 done:
     if (index.data)
         gft_map_close(&index);
     gft_free(path);
-    gft_bundle_close(b);
     return status;
+}
+
+graft_status gft_bundle_open_memory(const void *index, size_t index_bytes, const void *shard,
+                                    size_t shard_bytes, const char *where, gft_bundle **out,
+                                    graft_error *err) {
+    gft_map table = {index, index_bytes};
+    gft_map data = {shard, shard_bytes};
+    return open_index(where, where, &table, &data, out, err);
 }
 
 void gft_bundle_close(gft_bundle *b) {
     if (!b)
         return;
     for (int32_t i = 0; b->shards && i < b->shard_count; i++)
-        if (b->shards[i].data)
+        if (b->shards[i].data && !b->borrowed)
             gft_map_close(&b->shards[i]);
     gft_free(b->shards);
     gft_free(b->items);

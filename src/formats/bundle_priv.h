@@ -23,6 +23,7 @@ struct gft_bundle {
     const gft_bundle_item **listed; /* without slices */
     size_t listed_count;
     gft_map *shards;
+    bool borrowed; /* shard 0 is not ours to unmap */
     int32_t shard_count;
     bool have_header;
 };

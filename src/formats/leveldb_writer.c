@@ -70,7 +70,8 @@ static graft_status put_entry(gft_buffer *block, const void *key, size_t key_byt
     GFT_TRY(gft_leveldb_put_varint(block, shared, err));
     GFT_TRY(gft_leveldb_put_varint(block, key_bytes - shared, err));
     GFT_TRY(gft_leveldb_put_varint(block, value_bytes, err));
-    GFT_TRY(gft_buffer_append(block, (const uint8_t *)key + shared, key_bytes - shared, err));
+    if (key_bytes > shared) /* the key of the header entry is empty and may be NULL */
+        GFT_TRY(gft_buffer_append(block, (const uint8_t *)key + shared, key_bytes - shared, err));
     return gft_buffer_append(block, value, value_bytes, err);
 }
 

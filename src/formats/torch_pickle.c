@@ -224,6 +224,8 @@ static graft_status push_global(machine *m, graft_error *err) {
 
 /* A tuple of the values from stack position `at` on. */
 static graft_status make_tuple(machine *m, size_t at, graft_error *err) {
+    if (at == m->depth)
+        return push_new(m, GFT_PICKLE_TUPLE, NULL, err);
     gft_pickle_value *tuple = gft_arena_alloc(m->arena, sizeof *tuple);
     size_t count = m->depth - at;
     if (tuple)
@@ -239,7 +241,7 @@ static graft_status make_tuple(machine *m, size_t at, graft_error *err) {
 static graft_status small_tuple(machine *m, size_t count, graft_error *err) {
     if (available(m) < count)
         return fail_at(m, "a tuple of more values than there are", err);
-    return count ? make_tuple(m, m->depth - count, err) : push_new(m, GFT_PICKLE_TUPLE, NULL, err);
+    return make_tuple(m, m->depth - count, err);
 }
 
 /* BINPERSID: ("storage", type, key, location, elements, view). */

@@ -5,50 +5,18 @@
  * checksums; the rest is the data shard.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "formats/bundle.h"
 #include "formats/leveldb.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char prefix[64];
-static char index_path[96];
-static char shard_path[96];
-
-static void clean(void) {
-    (void)remove(index_path);
-    (void)remove(shard_path);
-    char *slash = strrchr(prefix, '/');
-    *slash = '\0';
-    (void)rmdir(prefix);
-}
-
-static void prepare(void) {
-    if (prefix[0])
-        return;
-    char folder[] = "/tmp/graft-fuzz-XXXXXX";
-    if (!mkdtemp(folder))
-        abort();
-    snprintf(prefix, sizeof prefix, "%s/v", folder);
-    snprintf(index_path, sizeof index_path, "%s.index", prefix);
-    snprintf(shard_path, sizeof shard_path, "%s.data-00000-of-00001", prefix);
-    (void)atexit(clean);
-}
-
-static void put(const char *path, const uint8_t *data, size_t bytes) {
-    FILE *file = fopen(path, "wb");
-    if (!file || (bytes && fwrite(data, 1, bytes, file) != bytes) || fclose(file) != 0)
-        abort();
-}
-
-static void read_everything(void) {
+static void read_everything(const uint8_t *index, size_t index_bytes, const uint8_t *data,
+                            size_t bytes) {
     gft_bundle *bundle = NULL;
     graft_error err;
-    if (gft_bundle_open(prefix, &bundle, &err) != GRAFT_OK)
+    if (gft_bundle_open_memory(index, index_bytes, data, bytes, "fuzz", &bundle, &err) != GRAFT_OK)
         return;
     gft_arena arena;
     gft_arena_init(&arena);
@@ -94,20 +62,16 @@ static size_t build_table(const uint8_t *data, size_t size, gft_buffer *out) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 3)
         return 0;
-    prepare();
     if (data[0] % 2 == 0) {
         size_t index_bytes = (size_t)data[1] | (size_t)data[2] << 8;
         index_bytes = index_bytes > size - 3 ? size - 3 : index_bytes;
-        put(index_path, data + 3, index_bytes);
-        put(shard_path, data + 3 + index_bytes, size - 3 - index_bytes);
+        read_everything(data + 3, index_bytes, data + 3 + index_bytes, size - 3 - index_bytes);
     } else {
         gft_buffer table;
         gft_buffer_init(&table, (size_t)1 << 24);
-        size_t used = build_table(data + 1, size - 1, &table);
-        put(index_path, table.data, table.bytes);
-        put(shard_path, data + 1 + used, size - 1 - used);
+        size_t used = 1 + build_table(data + 1, size - 1, &table);
+        read_everything(table.data, table.bytes, data + used, size - used);
         gft_buffer_deinit(&table);
     }
-    read_everything();
     return 0;
 }

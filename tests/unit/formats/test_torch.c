@@ -183,6 +183,7 @@ static void nothing_foreign_is_run(void **state) {
         {"(U\x02idios\nsystem\n.", GRAFT_UNIMPLEMENTED},
         {"].", GRAFT_UNIMPLEMENTED},
         {"t.", GRAFT_DATA_LOSS},
+        {"(t.", GRAFT_UNIMPLEMENTED},
         {"(.", GRAFT_DATA_LOSS},
         {"R.", GRAFT_DATA_LOSS},
         {"NN.", GRAFT_DATA_LOSS},
