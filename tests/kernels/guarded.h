@@ -5,6 +5,7 @@
 #define GFT_TEST_GUARDED_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

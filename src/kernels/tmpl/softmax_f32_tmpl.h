@@ -23,7 +23,7 @@ static float largest(const float *x, int64_t n) {
 }
 
 /* Sum over the masked tail: empty lanes would count as e^-centre. */
-static float tail_sum(vec e, int64_t n) {
+V_INLINE float tail_sum(vec e, int64_t n) {
     float lanes[V_LANES] = {0.0f};
     v_store_n(lanes, e, n);
     return v_hsum(v_load(lanes));

@@ -35,54 +35,54 @@
 
 /* Constants come first in min and max, so that a NaN in x is what comes out. */
 
-static inline vec relu(vec x, vec a) {
+V_INLINE vec relu(vec x, vec a) {
     (void)a;
     return v_max(v_zero(), x);
 }
-static inline vec relu_grad(vec dy, vec x, vec a) {
+V_INLINE vec relu_grad(vec dy, vec x, vec a) {
     (void)a;
     return v_select(v_gt(x, v_zero()), dy, v_zero());
 }
 
-static inline vec relu6(vec x, vec a) {
+V_INLINE vec relu6(vec x, vec a) {
     (void)a;
     return v_min(v_set(6.0f), v_max(v_zero(), x));
 }
-static inline vec relu6_grad(vec dy, vec x, vec a) {
+V_INLINE vec relu6_grad(vec dy, vec x, vec a) {
     (void)a;
     return v_select(v_gt(x, v_zero()), v_select(v_lt(x, v_set(6.0f)), dy, v_zero()), v_zero());
 }
 
-static inline vec leaky_relu(vec x, vec a) {
+V_INLINE vec leaky_relu(vec x, vec a) {
     return v_select(v_gt(x, v_zero()), x, v_mul(x, a));
 }
-static inline vec leaky_relu_grad(vec dy, vec x, vec a) {
+V_INLINE vec leaky_relu_grad(vec dy, vec x, vec a) {
     return v_select(v_gt(x, v_zero()), dy, v_mul(dy, a));
 }
 
-static inline vec sigmoid(vec x, vec a) {
+V_INLINE vec sigmoid(vec x, vec a) {
     (void)a;
     return v_sigmoid(x);
 }
-static inline vec sigmoid_grad(vec dy, vec y, vec a) {
+V_INLINE vec sigmoid_grad(vec dy, vec y, vec a) {
     (void)a;
     return v_mul(v_mul(dy, y), v_sub(v_set(1.0f), y));
 }
 
-static inline vec tangent(vec x, vec a) {
+V_INLINE vec tangent(vec x, vec a) {
     (void)a;
     return v_tanh(x);
 }
-static inline vec tangent_grad(vec dy, vec y, vec a) {
+V_INLINE vec tangent_grad(vec dy, vec y, vec a) {
     (void)a;
     return v_mul(dy, v_fnma(y, y, v_set(1.0f)));
 }
 
-static inline vec silu(vec x, vec a) {
+V_INLINE vec silu(vec x, vec a) {
     (void)a;
     return v_mul(x, v_sigmoid(x));
 }
-static inline vec silu_grad(vec dy, vec x, vec a) {
+V_INLINE vec silu_grad(vec dy, vec x, vec a) {
     (void)a;
     const vec s = v_sigmoid(x);
     const vec slope = v_fma(v_mul(x, s), v_sub(v_set(1.0f), s), s);
@@ -90,43 +90,43 @@ static inline vec silu_grad(vec dy, vec x, vec a) {
 }
 
 /* Keras 3: relu6(x + 3) / 6. */
-static inline vec hard_sigmoid(vec x, vec a) {
+V_INLINE vec hard_sigmoid(vec x, vec a) {
     (void)a;
     const vec t = v_min(v_set(6.0f), v_max(v_zero(), v_add(v_set(3.0f), x)));
     return v_mul(t, v_set(1.0f / 6.0f));
 }
-static inline vec hard_sigmoid_grad(vec dy, vec x, vec a) {
+V_INLINE vec hard_sigmoid_grad(vec dy, vec x, vec a) {
     (void)a;
     return v_select(v_lt(v_abs(x), v_set(3.0f)), v_mul(dy, v_set(1.0f / 6.0f)), v_zero());
 }
 
-static inline vec hard_swish(vec x, vec a) {
+V_INLINE vec hard_swish(vec x, vec a) {
     return v_mul(x, hard_sigmoid(x, a));
 }
-static inline vec hard_swish_grad(vec dy, vec x, vec a) {
+V_INLINE vec hard_swish_grad(vec dy, vec x, vec a) {
     (void)a;
     const vec inner = v_fma(x, v_set(1.0f / 3.0f), v_set(0.5f));
     const vec high = v_select(v_lt(x, v_set(3.0f)), inner, v_set(1.0f));
     return v_select(v_gt(x, v_set(-3.0f)), v_mul(dy, high), v_zero());
 }
 
-static inline vec exponential(vec x, vec a) {
+V_INLINE vec exponential(vec x, vec a) {
     (void)a;
     return v_exp(x);
 }
-static inline vec neg(vec x, vec a) {
+V_INLINE vec neg(vec x, vec a) {
     (void)a;
     return v_neg(x);
 }
-static inline vec square_root(vec x, vec a) {
+V_INLINE vec square_root(vec x, vec a) {
     (void)a;
     return v_sqrt(x);
 }
-static inline vec rsqrt(vec x, vec a) {
+V_INLINE vec rsqrt(vec x, vec a) {
     (void)a;
     return v_div(v_set(1.0f), v_sqrt(x));
 }
-static inline vec square(vec x, vec a) {
+V_INLINE vec square(vec x, vec a) {
     (void)a;
     return v_mul(x, x);
 }

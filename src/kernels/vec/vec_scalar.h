@@ -16,102 +16,103 @@
 #include <string.h>
 
 #define V_CPU scalar
+#define V_INLINE static inline __attribute__((always_inline))
 #define V_LANES 1
 
 typedef float vec;
 typedef bool vmask;
 
-static inline vec v_load(const float *p) {
+V_INLINE vec v_load(const float *p) {
     return *p;
 }
-static inline void v_store(float *p, vec a) {
+V_INLINE void v_store(float *p, vec a) {
     *p = a;
 }
 /* The first n lanes, 0 < n < V_LANES; the others are zero. Memory behind them is not touched. */
-static inline vec v_load_n(const float *p, int64_t n) {
+V_INLINE vec v_load_n(const float *p, int64_t n) {
     return n > 0 ? *p : 0.0f;
 }
-static inline void v_store_n(float *p, vec a, int64_t n) {
+V_INLINE void v_store_n(float *p, vec a, int64_t n) {
     if (n > 0)
         *p = a;
 }
-static inline vec v_set(float a) {
+V_INLINE vec v_set(float a) {
     return a;
 }
-static inline vec v_zero(void) {
+V_INLINE vec v_zero(void) {
     return 0.0f;
 }
 
-static inline vec v_add(vec a, vec b) {
+V_INLINE vec v_add(vec a, vec b) {
     return a + b;
 }
-static inline vec v_sub(vec a, vec b) {
+V_INLINE vec v_sub(vec a, vec b) {
     return a - b;
 }
-static inline vec v_mul(vec a, vec b) {
+V_INLINE vec v_mul(vec a, vec b) {
     return a * b;
 }
-static inline vec v_div(vec a, vec b) {
+V_INLINE vec v_div(vec a, vec b) {
     return a / b;
 }
-static inline vec v_fma(vec a, vec b, vec c) {
+V_INLINE vec v_fma(vec a, vec b, vec c) {
     return a * b + c;
 }
-static inline vec v_fnma(vec a, vec b, vec c) {
+V_INLINE vec v_fnma(vec a, vec b, vec c) {
     return c - a * b;
 }
-static inline vec v_sqrt(vec a) {
+V_INLINE vec v_sqrt(vec a) {
     return sqrtf(a);
 }
-static inline vec v_min(vec a, vec b) {
+V_INLINE vec v_min(vec a, vec b) {
     return a < b ? a : b;
 }
-static inline vec v_max(vec a, vec b) {
+V_INLINE vec v_max(vec a, vec b) {
     return a > b ? a : b;
 }
-static inline vec v_abs(vec a) {
+V_INLINE vec v_abs(vec a) {
     return fabsf(a);
 }
-static inline vec v_neg(vec a) {
+V_INLINE vec v_neg(vec a) {
     return -a;
 }
 /* |a| with the sign of b. */
-static inline vec v_copysign(vec a, vec b) {
+V_INLINE vec v_copysign(vec a, vec b) {
     return copysignf(a, b);
 }
 /* To the nearest integer, ties to even; |a| < 2^22. */
-static inline vec v_round(vec a) {
+V_INLINE vec v_round(vec a) {
     const float magic = 0x1.8p23f;
     return (a + magic) - magic;
 }
 /* a * 2^k for integral k in [-126, 127]; anything if k is NaN. */
-static inline vec v_scale(vec a, vec k) {
+V_INLINE vec v_scale(vec a, vec k) {
     uint32_t bits = (uint32_t)((k == k ? (int32_t)k : 0) + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);
     return a * power;
 }
 
-static inline vmask v_lt(vec a, vec b) {
+V_INLINE vmask v_lt(vec a, vec b) {
     return a < b;
 }
-static inline vmask v_le(vec a, vec b) {
+V_INLINE vmask v_le(vec a, vec b) {
     return a <= b;
 }
-static inline vmask v_gt(vec a, vec b) {
+V_INLINE vmask v_gt(vec a, vec b) {
     return a > b;
 }
-static inline vmask v_nan(vec a) {
+V_INLINE vmask v_nan(vec a) {
     return a != a;
 }
-static inline vec v_select(vmask m, vec yes, vec no) {
+V_INLINE vec v_select(vmask m, vec yes, vec no) {
     return m ? yes : no;
 }
 
-static inline float v_hsum(vec a) {
+V_INLINE float v_hsum(vec a) {
     return a;
 }
-static inline float v_hmax(vec a) {
+V_INLINE float v_hmax(vec a) {
     return a;
 }
 

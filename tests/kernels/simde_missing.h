@@ -1,0 +1,54 @@
+/*
+ * Intrinsics that Debian's SIMDe does not have yet, in plain C; SIMDe's names for vectors must be known already. Its aliases
+ * are macros, so a later SIMDe that has them wins.
+ */
+#ifndef GFT_TEST_SIMDE_MISSING_H
+#define GFT_TEST_SIMDE_MISSING_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(SIMDE_X86_AVX512_TYPES_H) && !defined(__AVX512F__) && !defined(_mm512_cvtps_epi32)
+static inline __attribute__((always_inline)) __m512i gft_test_cvtps(__m512 a) {
+    float x[16];
+    int32_t y[16];
+    __m512i result;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 16; i++)
+        y[i] = fabsf(x[i]) < 0x1p31f ? (int32_t)rintf(x[i]) : INT32_MIN;
+    memcpy(&result, y, sizeof y);
+    return result;
+}
+#define _mm512_cvtps_epi32(a) gft_test_cvtps(a)
+#endif
+
+#if defined(SIMDE_ARM_NEON_TYPES_H) && !defined(__aarch64__)
+#if !defined(vdivq_f32)
+static inline float32x4_t gft_test_vdivq(float32x4_t a, float32x4_t b) {
+    float x[4];
+    float y[4];
+    vst1q_f32(x, a);
+    vst1q_f32(y, b);
+    for (int i = 0; i < 4; i++)
+        x[i] /= y[i];
+    return vld1q_f32(x);
+}
+#define vdivq_f32(a, b) gft_test_vdivq(a, b)
+#endif
+#if !defined(vsqrtq_f32)
+static inline float32x4_t gft_test_vsqrtq(float32x4_t a) {
+    float x[4];
+    vst1q_f32(x, a);
+    for (int i = 0; i < 4; i++)
+        x[i] = sqrtf(x[i]);
+    return vld1q_f32(x);
+}
+#define vsqrtq_f32(a) gft_test_vsqrtq(a)
+#endif
+#if !defined(vfmsq_f32)
+#define vfmsq_f32(c, a, b) vfmaq_f32(c, vnegq_f32(a), b)
+#endif
+#endif
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The NEON light kernels on any CPU: the loops are compiled here once more, with the intrinsics from SIMDe in portable C.
+ */
+#if __has_include(<simde/arm/neon.h>)
+#define GFT_SIMD_EMULATE 1
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/arm/neon.h>
+
+#include "kernels/simde_missing.h"
+#include "kernels/vec/vec_neon.h"
+
+#include "kernels/tmpl/binary_f32_tmpl.h"
+#include "kernels/tmpl/norm_f32_tmpl.h"
+#include "kernels/tmpl/reduce_f32_tmpl.h"
+#include "kernels/tmpl/softmax_f32_tmpl.h"
+#include "kernels/tmpl/unary_f32_tmpl.h"
+
+#include "kernels/elementwise_check.h"
+
+static void test_neon(void **state) {
+    (void)state;
+    gft_kernel_table table;
+    gft_kernels_fill(&table, 0);
+#define EMULATED(kernel, type, tolerance) table.kernel = &gft_##kernel##_neon_emulated;
+    GFT_KERNELS_ELEMENTWISE(EMULATED)
+#undef EMULATED
+    check_elementwise(&table);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_neon)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#else
+#include <stdio.h>
+int main(void) {
+    puts("left out: libsimde-dev is not installed");
+    return 0;
+}
+#endif
