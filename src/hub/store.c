@@ -57,8 +57,9 @@ const char *graft_hub_home(void) {
     else if (data && data[0] == '/')
         n = snprintf(home, sizeof home, "%s/graft", data);
     else
-        n = snprintf(home, sizeof home, "%s/.local/share/graft", user && *user ? user : "");
-    if (n < 0 || n >= MAX_HOME || (!(own && *own) && home[0] != '/'))
+        n = snprintf(home, sizeof home, "%s/.local/share/graft", user ? user : "");
+    bool placed = (own && *own) || (data && data[0] == '/') || (user && user[0] == '/');
+    if (n < 0 || n >= MAX_HOME || !placed)
         home[0] = '\0';
     return home;
 }
