@@ -119,8 +119,9 @@ enum {
  * class folders; a CSV file of `path,label` lines (header optional, RFC 4180 quotes, paths relative to the CSV).
  *
  * Classes are sorted by the bytes of their names, samples by class, then name (a CSV keeps its order). Pictures are the
- * files ending in jpg, jpeg, png, bmp or webp; others are counted and left alone. A data set without splits is all
- * train. Files are not opened here. Folders and files beginning with '.' are passed over.
+ * files ending in jpg, jpeg, png, bmp or webp, in subfolders of a class too; others are counted and left alone, and so
+ * are names beginning with '.'. Every line of a CSV is a picture; a header may name a column `split` (train, val,
+ * test). A data set without splits is all train. Picture files are not opened here.
  *
  * @param flags GRAFT_DATASET_..., 0 for none
  * @return OK; NOT_FOUND; FAILED_PRECONDITION for no pictures, one class only or an empty class; INVALID_ARGUMENT for a

@@ -19,10 +19,12 @@
 #include "formats/picture_priv.h"
 
 /*
- * A hostile progressive file can ask for very many passes over a big picture; real ones have about
- * ten.
+ * A hostile progressive file can ask for very many passes over a big picture in a few bytes; real
+ * ones have about ten. Past the usual number, passes times pixels are limited as well.
  */
 #define JPEG_MAX_SCANS 200
+#define JPEG_USUAL_SCANS 16
+#define JPEG_MAX_SCANNED_PIXELS 1.5e9
 
 /*
  * libjpeg reports a fatal error by calling error_exit, which must not return into the library:
@@ -57,8 +59,8 @@ static void on_fatal(j_common_ptr lib) {
     if (lib->err->msg_code == JERR_OUT_OF_MEMORY)
         job->status = gft_fail_memory(job->err, job->count, job->where);
     else if (job->too_many_scans)
-        job->status = gft_fail(job->err, GRAFT_DATA_LOSS, "%s: JPEG with more than %d scans",
-                               job->where, JPEG_MAX_SCANS);
+        job->status = gft_fail(job->err, GRAFT_DATA_LOSS, "%s: JPEG with %d or more scans",
+                               job->where, job->lib.input_scan_number);
     else if (lib->err->msg_code == JWRN_JPEG_EOF && job->lib.output_height == 0)
         job->status =
             gft_fail(job->err, GRAFT_DATA_LOSS, "%s: the JPEG file ends in its header (%zu bytes)",
@@ -84,7 +86,10 @@ static void on_message(j_common_ptr lib, int level) {
 
 static void on_progress(j_common_ptr lib) {
     jpeg_job *job = job_of(lib);
-    if (job->lib.input_scan_number > JPEG_MAX_SCANS) {
+    int scans = job->lib.input_scan_number;
+    double pixels = (double)job->lib.image_width * job->lib.image_height;
+    if (scans > JPEG_MAX_SCANS ||
+        (scans > JPEG_USUAL_SCANS && scans * pixels > JPEG_MAX_SCANNED_PIXELS)) {
         job->too_many_scans = 1;
         on_fatal(lib);
     }

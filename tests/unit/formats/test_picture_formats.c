@@ -139,6 +139,32 @@ static void test_jpeg_cut_says_how_far(void **state) {
     free(grey);
 }
 
+static void test_jpeg_with_endless_scans(void **state) {
+    (void)state;
+    unsigned char *grey = make_pattern(37, 53, 1, 1);
+    made_bytes in = make_jpeg(grey, 37, 53, 1, 1);
+    size_t first = 2; /* the first scan, of the mean values: reading it again changes nothing */
+    while (!(in.data[first] == 0xff && in.data[first + 1] == 0xda))
+        first++;
+    size_t scan = 2;
+    while (!(in.data[first + scan] == 0xff && in.data[first + scan + 1] != 0))
+        scan++;
+    made_bytes big = {malloc(in.bytes + 300 * scan), 0};
+    for (; big.bytes < first; big.bytes++)
+        big.data[big.bytes] = in.data[big.bytes];
+    for (int i = 0; i < 300; i++, big.bytes += scan)
+        memcpy(big.data + big.bytes, in.data + first, scan);
+    memcpy(big.data + big.bytes, in.data + first, in.bytes - first);
+    big.bytes += in.bytes - first;
+    gft_picture picture;
+    graft_error err = {0};
+    assert_int_equal(decode(big, &picture, &err), GRAFT_DATA_LOSS);
+    assert_non_null(strstr(err.message, "scans"));
+    free(big.data);
+    free(in.data);
+    free(grey);
+}
+
 static void test_png_kinds(void **state) {
     (void)state;
     for (int interlaced = 0; interlaced < 2; interlaced++) {
@@ -309,6 +335,7 @@ int main(void) {
         cmocka_unit_test(test_jpeg),
         cmocka_unit_test(test_jpeg_cmyk),
         cmocka_unit_test(test_jpeg_cut_says_how_far),
+        cmocka_unit_test(test_jpeg_with_endless_scans),
         cmocka_unit_test(test_png_kinds),
         cmocka_unit_test(test_png_grey),
         cmocka_unit_test(test_png_palette),
