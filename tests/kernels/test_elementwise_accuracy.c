@@ -67,8 +67,9 @@ static double worst(gft_unary_f32_kernel *fn, double (*f)(double), double least,
     return largest;
 }
 
-static void check(const char *name, gft_unary_f32_kernel *fn, double (*f)(double), double bound,
-                  uint32_t flags) {
+/* least: smaller results are measured in units of this one. */
+static void check(const char *name, gft_unary_f32_kernel *fn, double (*f)(double), double least,
+                  double bound, uint32_t flags) {
     float where = 0.0f;
     double error = worst(fn, f, least, &where);
     print_message("%s at %s: %.3f ulp at %.9g\n", name, gft_cpu_level_name(flags), error,
