@@ -79,8 +79,8 @@ GRAFT_API GRAFT_MUST_CHECK graft_status graft_resize_flavour_parse(const char *n
  *         damaged or truncated one; UNIMPLEMENTED for a kind of picture that is not read
  * Threads: safe.   EXIF orientation is not applied, as in TensorFlow and Keras.
  */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_preprocess_file(const graft_preprocess *rule, const char *path, float *out,
-                                                              graft_error *err);
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_preprocess_file(const graft_preprocess *rule, const char *path,
+                                                              float *out, graft_error *err);
 /** As graft_preprocess_file, from bytes; `where` names them in messages. */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_preprocess_bytes(const graft_preprocess *rule, const void *bytes,
                                                                size_t count, const char *where, float *out,
