@@ -91,7 +91,8 @@ void gft_depthwise_grad_row(const gft_depthwise_row *row, gft_dwconv_grad_f32_fn
 
 int64_t gft_depthwise_channel_block(int64_t rows, int64_t w, int64_t channels) {
     int64_t pixels = gft_i64_max(gft_i64_min(rows, 64) * w, 1);
-    int64_t block = gft_i64_max(L1_FLOATS / pixels / 32 * 32, 32);
+    /* three rows: each input is read three times, long streams from L2 are faster than short ones from L1 (measured) */
+    int64_t block = rows <= 3 ? 512 : gft_i64_max(L1_FLOATS / pixels / 32 * 32, 64);
     if (block >= channels)
         return gft_i64_max(channels, 1);
     /* equal blocks, whole vectors */

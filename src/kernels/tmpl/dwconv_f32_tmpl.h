@@ -15,47 +15,61 @@ ALWAYS_INLINE void store_upto(float *p, int64_t n, lanes x) {
         lanes_store_n(p, n, x);
 }
 
-/* `pixels` output pixels from `first` on, `left` channels (at most one vector) from `c` on. */
+/* `pixels` output pixels from `first` on, `vecs` vectors of channels from `c` on, the last one with `left` channels. */
 ALWAYS_INLINE void run_pixels(const gft_dwconv_f32_args *g, int64_t first, int64_t c, int64_t left, const int pixels,
-                              const int taps, const int stride) {
-    lanes sum[8];
-    lanes bias = g->bias ? load_upto(g->bias + c, left) : lanes_zero();
+                              const int taps, const int stride, const int vecs) {
+    lanes sum[2][8];
+#pragma GCC unroll 2
+    for (int v = 0; v < vecs; v++) {
+        lanes bias = g->bias ? load_upto(g->bias + c + v * LANES, left) : lanes_zero();
 #pragma GCC unroll 8
-    for (int p = 0; p < pixels; p++)
-        sum[p] = bias;
+        for (int p = 0; p < pixels; p++)
+            sum[v][p] = bias;
+    }
     for (int64_t r = 0; r < g->taps_h; r++) {
-        const float *x = g->x_rows[r] + first * g->x_stride + c;
-        const float *w = g->w_rows[r] + c;
-        lanes weight[7];
+#pragma GCC unroll 2
+        for (int v = 0; v < vecs; v++) {
+            const float *x = g->x_rows[r] + first * g->x_stride + c + v * LANES;
+            const float *w = g->w_rows[r] + c + v * LANES;
+            lanes weight[7];
 #pragma GCC unroll 7
-        for (int t = 0; t < taps; t++)
-            weight[t] = load_upto(w + t * g->w_step, left);
+            for (int t = 0; t < taps; t++)
+                weight[t] = load_upto(w + t * g->w_step, left);
 #pragma GCC unroll 32
-        for (int j = 0; j < (pixels - 1) * stride + taps; j++) {
-            lanes v = load_upto(x + j * g->x_step, left);
+            for (int j = 0; j < (pixels - 1) * stride + taps; j++) {
+                lanes value = load_upto(x + j * g->x_step, left);
 #pragma GCC unroll 8
-            for (int p = 0; p < pixels; p++)
-                if (j - p * stride >= 0 && j - p * stride < taps)
-                    sum[p] = lanes_fma(v, weight[j - p * stride], sum[p]);
+                for (int p = 0; p < pixels; p++)
+                    if (j - p * stride >= 0 && j - p * stride < taps)
+                        sum[v][p] = lanes_fma(value, weight[j - p * stride], sum[v][p]);
+            }
         }
     }
     lanes lo = lanes_set(g->lo);
     lanes hi = lanes_set(g->hi);
+    float *y = g->y + first * g->y_stride + c;
 #pragma GCC unroll 8
     for (int p = 0; p < pixels; p++)
-        store_upto(g->y + (first + p) * g->y_stride + c, left, lanes_clamp(sum[p], lo, hi));
+#pragma GCC unroll 2
+        for (int v = 0; v < vecs; v++)
+            store_upto(y + p * g->y_stride + v * LANES, left, lanes_clamp(sum[v][p], lo, hi));
 }
 
+/* Two vectors at a time: their sums do not depend on each other, which keeps both adders busy. */
 ALWAYS_INLINE void run_all_channels(const gft_dwconv_f32_args *g, int64_t first, const int pixels, const int taps,
                                     const int stride) {
     int64_t c = 0;
+    for (; c + 2 * LANES <= g->channels; c += 2 * LANES)
+        run_pixels(g, first, c, LANES, pixels, taps, stride, 2);
     for (; c + LANES <= g->channels; c += LANES)
-        run_pixels(g, first, c, LANES, pixels, taps, stride);
+        run_pixels(g, first, c, LANES, pixels, taps, stride, 1);
     if (c < g->channels)
-        run_pixels(g, first, c, g->channels - c, pixels, taps, stride);
+        run_pixels(g, first, c, g->channels - c, pixels, taps, stride, 1);
 }
 
-ALWAYS_INLINE void run_width(const gft_dwconv_f32_args *g, const int taps, const int stride) {
+ALWAYS_INLINE void run_width(const gft_dwconv_f32_args *args, const int taps, const int stride) {
+    const gft_dwconv_f32_args local = *args; /* stores to y cannot change it */
+    const gft_dwconv_f32_args *g = &local;
     int64_t p = 0;
     for (; p + DW_PIXELS <= g->width; p += DW_PIXELS)
         run_all_channels(g, p, DW_PIXELS, taps, stride);
@@ -110,7 +124,9 @@ ALWAYS_INLINE void run_any(const gft_dwconv_f32_args *g, int64_t pixel, int64_t 
         store_upto(g->y + pixel * g->y_stride + c + v * LANES, left, lanes_clamp(sum[v], lo, hi));
 }
 
-static void run_generic(const gft_dwconv_f32_args *g) {
+static void run_generic(const gft_dwconv_f32_args *args) {
+    const gft_dwconv_f32_args local = *args;
+    const gft_dwconv_f32_args *g = &local;
     for (int64_t p = 0; p < g->width; p++) {
         int64_t c = 0;
         for (; c + 4 * LANES <= g->channels; c += 4 * LANES)

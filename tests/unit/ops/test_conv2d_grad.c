@@ -65,12 +65,12 @@ static void check_random(uint64_t seed, bool depthwise, int rounds) {
 
 static void test_conv2d(void **state) {
     (void)state;
-    check_random(31, false, 150);
+    check_random(31, false, 90);
 }
 
 static void test_depthwise(void **state) {
     (void)state;
-    check_random(32, true, 250);
+    check_random(32, true, 120);
 }
 
 static void check_large(const int64_t *d, bool depthwise) {
