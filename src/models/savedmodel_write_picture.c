@@ -233,6 +233,23 @@ static void round_to_byte(picture *p) {
     p->pixels = gft_tf_binary(n, "Minimum", y, real(n, 255.0, GRAFT_F32), GRAFT_F32);
 }
 
+/* Pillow 13 shrinks the height first when that takes away more than twice as many lines as there go columns. */
+static void resize_pil(picture *p) {
+    gft_tf_nodes *n = p->nodes;
+    const char *lines = s64(n, "Sub", p->height, p->to_height);
+    const char *columns = s64(n, "Sub", p->width, p->to_width);
+    gft_tf_node *first = gft_tf_add(n, "LogicalAnd");
+    gft_tf_input(n, first, s64(n, "Greater", lines, whole(n, 0)));
+    gft_tf_input(n, first, s64(n, "Greater", lines, s64(n, "Mul", columns, whole(n, 2))));
+    const char *height_first = gft_tf_output_named(n, first, "z", 0);
+    const char *height = choose(n, height_first, p->to_height, p->height);
+    const char *width = choose(n, height_first, p->width, p->to_width);
+    scale_and_translate(p, height, width, true);
+    round_to_byte(p);
+    scale_and_translate(p, p->to_height, p->to_width, true);
+    round_to_byte(p);
+}
+
 static void resize_op(picture *p, const char *op, bool half_pixel) {
     gft_tf_nodes *n = p->nodes;
     const char *size = size_vector(n, p->to_height, p->to_width);
@@ -252,10 +269,7 @@ static void resize(picture *p) {
     if (rule->interpolation == GRAFT_NEAREST) {
         resize_op(p, "ResizeNearestNeighbor", true);
     } else if (rule->flavour == GRAFT_FLAVOUR_PIL) {
-        scale_and_translate(p, p->height, p->to_width, true);
-        round_to_byte(p);
-        scale_and_translate(p, p->to_height, p->width, true);
-        round_to_byte(p);
+        resize_pil(p);
     } else if (rule->interpolation == GRAFT_LANCZOS3 || (rule->antialias && smooth)) {
         scale_and_translate(p, p->to_height, p->to_width, rule->antialias);
     } else if (rule->interpolation == GRAFT_AREA) {

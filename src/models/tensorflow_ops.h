@@ -43,6 +43,12 @@ graft_status gft_tf_epilogue(gft_tf_emit *e, const gft_epilogue_attrs *epilogue,
                              graft_error *err);
 const char *gft_tf_transpose(gft_tf_nodes *nodes, const char *x, const gft_transpose_attrs *attrs, int32_t rank,
                              graft_dtype dtype);
+const char *gft_tf_concat(gft_tf_nodes *nodes, const char *const *parts, int32_t count, int32_t axis, graft_dtype dtype);
+/** NULL if a bound does not fit int32, as below. */
+const char *gft_tf_slice(gft_tf_nodes *nodes, const char *x, const int64_t *begin, const int64_t *size, int32_t rank,
+                         graft_dtype dtype);
+const char *gft_tf_strided_slice(gft_tf_nodes *nodes, const char *x, const gft_strided_slice_attrs *attrs, int32_t rank,
+                                 graft_dtype dtype);
 /** Pad, or PadV2 with a scalar; NULL if an amount does not fit int32. */
 const char *gft_tf_pad(gft_tf_nodes *nodes, const char *x, const gft_pad_attrs *attrs, int32_t rank,
                        const char *value, graft_dtype dtype);

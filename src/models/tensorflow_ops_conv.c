@@ -5,7 +5,10 @@
 #include "models/tensorflow_ops.h"
 
 #include "base/shape.h"
+#include "base/size.h"
 #include "ops/ops.h"
+
+#define MAX_GROUPS 1024
 
 const char *gft_tf_scaled_input(gft_tf_emit *e, const gft_epilogue_attrs *epilogue) {
     if (!epilogue->has_input_scale)
@@ -49,12 +52,12 @@ static void padding_attrs(gft_tf_nodes *nodes, gft_tf_node *node, gft_padding pa
     gft_tf_attr_ints(nodes, node, "explicit_paddings", explicit_pads, padding == GFT_PAD_EXPLICIT ? 8 : 0);
 }
 
-static const char *convolution(gft_tf_emit *e, const char *op, const gft_conv2d_attrs *attrs) {
+static const char *convolution(gft_tf_emit *e, const char *op, const gft_conv2d_attrs *attrs, const char *x,
+                               const char *filter) {
     gft_tf_nodes *nodes = e->nodes;
-    const char *x = gft_tf_scaled_input(e, &attrs->epilogue);
     gft_tf_node *node = gft_tf_add(nodes, op);
     gft_tf_input(nodes, node, x);
-    gft_tf_input(nodes, node, gft_tf_in(e, 1));
+    gft_tf_input(nodes, node, filter);
     const int64_t strides[4] = {1, attrs->stride_h, attrs->stride_w, 1};
     const int64_t dilations[4] = {1, attrs->dilation_h ? attrs->dilation_h : 1, attrs->dilation_w ? attrs->dilation_w : 1,
                                   1};
@@ -66,40 +69,119 @@ static const char *convolution(gft_tf_emit *e, const char *op, const gft_conv2d_
     return gft_tf_output(nodes, node, 0);
 }
 
-/* TensorFlow's optimiser would fuse a grouped convolution with the bias or batch norm behind it, which its CPU kernel then
- * refuses; a node among the function's control outputs is left alone. */
+/* Equal parts along the last axis of a rank 4 tensor. */
+static const gft_tf_node *split(gft_tf_nodes *nodes, const char *x, int64_t count) {
+    const char *axis = gft_tf_const_s32(nodes, "axis", 3);
+    gft_tf_node *node = gft_tf_add(nodes, "Split");
+    gft_tf_input(nodes, node, axis);
+    gft_tf_input(nodes, node, x);
+    gft_tf_attr_int(nodes, node, "num_split", count);
+    gft_tf_attr_type(nodes, node, "T", GRAFT_F32);
+    return node;
+}
+
+/*
+ * Groups are written as a convolution each: TensorFlow's optimiser would fuse a grouped one with the bias or batch norm
+ * behind it, which its CPU kernel then refuses, and TFLite's converter does not take all of them.
+ */
 static const char *grouped(gft_tf_emit *e, const gft_conv2d_attrs *attrs) {
-    const char *y = convolution(e, "Conv2D", attrs);
-    if (!e->nodes->pb->failed)
-        gft_pb_push(e->nodes->pb, &e->effects, &e->effect_count, e->nodes->items[e->nodes->count - 1]);
-    return y;
+    gft_tf_nodes *nodes = e->nodes;
+    const int64_t groups = attrs->groups;
+    const char *xs = gft_tf_scaled_input(e, &attrs->epilogue);
+    const gft_tf_node *x = split(nodes, xs, groups);
+    const gft_tf_node *filter = split(nodes, gft_tf_in(e, 1), groups);
+    const char **parts = gft_arena_array(nodes->pb->arena, (size_t)groups, sizeof *parts);
+    if (!parts) {
+        nodes->pb->failed = true;
+        return NULL;
+    }
+    for (int64_t g = 0; g < groups; g++)
+        parts[g] = convolution(e, "Conv2D", attrs, gft_tf_output(nodes, x, (int)g), gft_tf_output(nodes, filter, (int)g));
+    return gft_tf_concat(nodes, parts, (int32_t)groups, 3, GRAFT_F32);
 }
 
 graft_status gft_tf_emit_conv2d(gft_tf_emit *e, graft_error *err) {
     const gft_conv2d_attrs *attrs = e->node->attrs;
-    const char *acc = attrs->groups > 1 ? grouped(e, attrs) : convolution(e, "Conv2D", attrs);
+    if (attrs->groups > MAX_GROUPS)
+        return gft_tf_cannot(e, "it has too many groups", err);
+    const char *acc = attrs->groups > 1 ? grouped(e, attrs)
+                                        : convolution(e, "Conv2D", attrs, gft_tf_scaled_input(e, &attrs->epilogue), gft_tf_in(e, 1));
     return gft_tf_epilogue(e, &attrs->epilogue, 2, acc, err);
 }
 
-/* DepthwiseConv2dNative takes equal strides and no dilation on a CPU: what has those is written as a grouped Conv2D, whose
- * filter is the same numbers as (KH,KW,1,C*M). */
-graft_status gft_tf_emit_depthwise_conv2d(gft_tf_emit *e, graft_error *err) {
-    const gft_conv2d_attrs *attrs = e->node->attrs;
-    const char *acc;
-    if (attrs->stride_h == attrs->stride_w && attrs->dilation_h <= 1 && attrs->dilation_w <= 1) {
-        acc = convolution(e, "DepthwiseConv2dNative", attrs);
-    } else {
-        const graft_shape *filter = &gft_tf_in_desc(e, 1)->shape;
-        const int64_t dims[4] = {filter->dims[0], filter->dims[1], 1, filter->dims[2] * filter->dims[3]};
-        if (!gft_tf_fits_s32(dims, 4))
-            return gft_tf_cannot(e, "its filter is too large", err);
-        const char *shape = gft_tf_const_ints(e->nodes, "filter_shape", dims, 4);
-        const char *original = e->values[e->node->inputs[1]];
-        e->values[e->node->inputs[1]] = gft_tf_reshape(e->nodes, original, shape, GRAFT_F32);
-        acc = grouped(e, attrs);
-        e->values[e->node->inputs[1]] = original;
+/*
+ * A filter (KH,KW,C,M) with zeros between its taps: TensorFlow's depthwise kernel knows no dilation on a CPU. As
+ * (KH,1,KW,1,C*M) it is padded behind each tap, flattened and cut off behind the last one.
+ */
+static const char *spread_filter(gft_tf_emit *e, const graft_shape *filter, int64_t dh, int64_t dw) {
+    gft_tf_nodes *nodes = e->nodes;
+    const int64_t kh = filter->dims[0];
+    const int64_t kw = filter->dims[1];
+    const int64_t channels = filter->dims[2] * filter->dims[3];
+    const int64_t apart[5] = {kh, 1, kw, 1, channels};
+    const int64_t joined[4] = {kh * dh, kw * dw, filter->dims[2], filter->dims[3]};
+    const int64_t begin[4] = {0, 0, 0, 0};
+    const int64_t size[4] = {(kh - 1) * dh + 1, (kw - 1) * dw + 1, filter->dims[2], filter->dims[3]};
+    const gft_pad_attrs zeros = {.after = {0, dh - 1, 0, dw - 1, 0}};
+    if (!gft_tf_fits_s32(apart, 5) || !gft_tf_fits_s32(joined, 4))
+        return NULL;
+    const char *y = gft_tf_reshape(nodes, gft_tf_in(e, 1), gft_tf_const_ints(nodes, "apart", apart, 5), GRAFT_F32);
+    y = gft_tf_pad(nodes, y, &zeros, 5, NULL, GRAFT_F32);
+    y = gft_tf_reshape(nodes, y, gft_tf_const_ints(nodes, "joined", joined, 4), GRAFT_F32);
+    return gft_tf_slice(nodes, y, begin, size, 4, GRAFT_F32);
+}
+
+/* The explicit padding that SAME is for a window on `size` rows (or columns). */
+static void same_pads(int64_t size, int64_t window, int64_t stride, int64_t *before, int64_t *after) {
+    const int64_t total = gft_i64_max((gft_i64_ceil_div(size, stride) - 1) * stride + window - size, 0);
+    *before = total / 2;
+    *after = total - total / 2;
+}
+
+/*
+ * Unequal strides, which TensorFlow's depthwise kernel does not take: stride 1, and the wanted rows and columns are
+ * picked from the result. Padding then has to be explicit.
+ */
+static graft_status uneven_strides(gft_tf_emit *e, gft_conv2d_attrs attrs, const graft_shape *filter, const char *x,
+                                   const char *taps, const char **out, graft_error *err) {
+    const graft_shape *shape = &gft_tf_in_desc(e, 0)->shape;
+    gft_strided_slice_attrs pick = {.stride = {1, attrs.stride_h, attrs.stride_w, 1}};
+    for (int i = 0; i < 4; i++)
+        pick.end[i] = INT64_MAX;
+    if (attrs.padding == GFT_PAD_SAME) {
+        const int64_t window_h = (filter->dims[0] - 1) * gft_i64_max(attrs.dilation_h, 1) + 1;
+        const int64_t window_w = (filter->dims[1] - 1) * gft_i64_max(attrs.dilation_w, 1) + 1;
+        if (shape->dims[1] < 0 || shape->dims[2] < 0)
+            return gft_tf_cannot(e, "strides differ and the picture's size is not known", err);
+        same_pads(shape->dims[1], window_h, attrs.stride_h, &attrs.pads.top, &attrs.pads.bottom);
+        same_pads(shape->dims[2], window_w, attrs.stride_w, &attrs.pads.left, &attrs.pads.right);
+        attrs.padding = GFT_PAD_EXPLICIT;
     }
-    return gft_tf_epilogue(e, &attrs->epilogue, 2, acc, err);
+    attrs.stride_h = attrs.stride_w = attrs.dilation_h = attrs.dilation_w = 1;
+    const char *y = convolution(e, "DepthwiseConv2dNative", &attrs, x, taps);
+    *out = gft_tf_strided_slice(e->nodes, y, &pick, 4, GRAFT_F32);
+    return *out || e->nodes->pb->failed ? GRAFT_OK : gft_tf_cannot(e, "its strides are too large", err);
+}
+
+graft_status gft_tf_emit_depthwise_conv2d(gft_tf_emit *e, graft_error *err) {
+    gft_conv2d_attrs attrs = *(const gft_conv2d_attrs *)e->node->attrs;
+    const graft_shape *filter = &gft_tf_in_desc(e, 1)->shape;
+    const bool dilated = attrs.dilation_h > 1 || attrs.dilation_w > 1;
+    const char *taps = gft_tf_in(e, 1);
+    const char *x = gft_tf_scaled_input(e, &attrs.epilogue);
+    const char *acc = NULL;
+    if (dilated) {
+        taps = spread_filter(e, filter, gft_i64_max(attrs.dilation_h, 1), gft_i64_max(attrs.dilation_w, 1));
+        if (!taps && !e->nodes->pb->failed)
+            return gft_tf_cannot(e, "its filter is too large", err);
+    }
+    if (attrs.stride_h != attrs.stride_w) {
+        GFT_TRY(uneven_strides(e, attrs, filter, x, taps, &acc, err));
+    } else {
+        attrs.dilation_h = attrs.dilation_w = 1;
+        acc = convolution(e, "DepthwiseConv2dNative", &attrs, x, taps);
+    }
+    return gft_tf_epilogue(e, &attrs.epilogue, 2, acc, err);
 }
 
 static const char *matrix_product(gft_tf_emit *e, const char *a, const char *b, bool transpose_a, bool transpose_b,

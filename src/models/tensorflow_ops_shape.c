@@ -24,7 +24,7 @@ static const char *shape_part(gft_tf_nodes *nodes, const char *shape, int64_t ax
     return gft_tf_output(nodes, node, 0);
 }
 
-static const char *concat(gft_tf_nodes *nodes, const char *const *parts, int32_t count, int32_t axis, graft_dtype dtype) {
+const char *gft_tf_concat(gft_tf_nodes *nodes, const char *const *parts, int32_t count, int32_t axis, graft_dtype dtype) {
     const char *where = gft_tf_const_s32(nodes, "axis", axis);
     gft_tf_node *node = gft_tf_add(nodes, "ConcatV2");
     for (int32_t i = 0; i < count; i++)
@@ -58,7 +58,7 @@ graft_status gft_tf_emit_reshape(gft_tf_emit *e, graft_error *err) {
         const char *parts[2] = {
             shape_part(nodes, gft_tf_shape_of(nodes, gft_tf_in(e, 0), y->dtype), 0),
             gft_tf_const_ints(nodes, "shape", y->shape.dims + 1, (size_t)rank - 1)};
-        shape = concat(nodes, parts, 2, 0, GRAFT_S32);
+        shape = gft_tf_concat(nodes, parts, 2, 0, GRAFT_S32);
     } else {
         return gft_tf_cannot(e, "more than two dimensions of its result are unknown", err);
     }
@@ -86,7 +86,7 @@ graft_status gft_tf_emit_broadcast_to(gft_tf_emit *e, graft_error *err) {
         for (int32_t i = 0; i < y->shape.rank; i++)
             parts[i] = y->shape.dims[i] < 0 ? shape_part(nodes, own, i - (y->shape.rank - x->rank))
                                             : gft_tf_const_ints(nodes, "dim", &y->shape.dims[i], 1);
-        shape = y->shape.rank == 1 ? parts[0] : concat(nodes, parts, y->shape.rank, 0, GRAFT_S32);
+        shape = y->shape.rank == 1 ? parts[0] : gft_tf_concat(nodes, parts, y->shape.rank, 0, GRAFT_S32);
     }
     gft_tf_node *node = gft_tf_add(nodes, "BroadcastTo");
     gft_tf_input(nodes, node, gft_tf_in(e, 0));
@@ -118,22 +118,28 @@ graft_status gft_tf_emit_transpose(gft_tf_emit *e, graft_error *err) {
     return GRAFT_OK;
 }
 
+const char *gft_tf_slice(gft_tf_nodes *nodes, const char *x, const int64_t *begin, const int64_t *size, int32_t rank,
+                         graft_dtype dtype) {
+    if (!gft_tf_fits_s32(begin, (size_t)rank) || !gft_tf_fits_s32(size, (size_t)rank))
+        return NULL;
+    const char *from = gft_tf_const_ints(nodes, "begin", begin, (size_t)rank);
+    const char *extent = gft_tf_const_ints(nodes, "size", size, (size_t)rank);
+    gft_tf_node *node = gft_tf_add(nodes, "Slice");
+    gft_tf_input(nodes, node, x);
+    gft_tf_input(nodes, node, from);
+    gft_tf_input(nodes, node, extent);
+    gft_tf_attr_type(nodes, node, "T", dtype);
+    gft_tf_attr_type(nodes, node, "Index", GRAFT_S32);
+    return gft_tf_output(nodes, node, 0);
+}
+
 graft_status gft_tf_emit_slice(gft_tf_emit *e, graft_error *err) {
     const gft_slice_attrs *attrs = e->node->attrs;
-    gft_tf_nodes *nodes = e->nodes;
     const graft_tensor_desc *x = gft_tf_in_desc(e, 0);
-    const size_t rank = (size_t)x->shape.rank;
-    if (!gft_tf_fits_s32(attrs->begin, rank) || !gft_tf_fits_s32(attrs->size, rank))
+    const char *y = gft_tf_slice(e->nodes, gft_tf_in(e, 0), attrs->begin, attrs->size, x->shape.rank, x->dtype);
+    if (!y && !e->nodes->pb->failed)
         return gft_tf_cannot(e, "a bound is larger than int32 holds", err);
-    const char *begin = gft_tf_const_ints(nodes, "begin", attrs->begin, rank);
-    const char *size = gft_tf_const_ints(nodes, "size", attrs->size, rank);
-    gft_tf_node *node = gft_tf_add(nodes, "Slice");
-    gft_tf_input(nodes, node, gft_tf_in(e, 0));
-    gft_tf_input(nodes, node, begin);
-    gft_tf_input(nodes, node, size);
-    gft_tf_attr_type(nodes, node, "T", x->dtype);
-    gft_tf_attr_type(nodes, node, "Index", GRAFT_S32);
-    gft_tf_set_out(e, gft_tf_output(nodes, node, 0));
+    gft_tf_set_out(e, y);
     return GRAFT_OK;
 }
 
@@ -148,34 +154,39 @@ static uint32_t open_bounds(const int64_t *in, int64_t *out, int32_t rank) {
     return mask;
 }
 
-graft_status gft_tf_emit_strided_slice(gft_tf_emit *e, graft_error *err) {
-    const gft_strided_slice_attrs *attrs = e->node->attrs;
-    gft_tf_nodes *nodes = e->nodes;
-    const graft_tensor_desc *x = gft_tf_in_desc(e, 0);
-    const int32_t rank = x->shape.rank;
+const char *gft_tf_strided_slice(gft_tf_nodes *nodes, const char *x, const gft_strided_slice_attrs *attrs, int32_t rank,
+                                 graft_dtype dtype) {
     int64_t begin[GRAFT_MAX_RANK];
     int64_t end[GRAFT_MAX_RANK];
     const uint32_t begin_mask = open_bounds(attrs->begin, begin, rank);
     const uint32_t end_mask = open_bounds(attrs->end, end, rank);
     if (!gft_tf_fits_s32(begin, (size_t)rank) || !gft_tf_fits_s32(end, (size_t)rank) ||
         !gft_tf_fits_s32(attrs->stride, (size_t)rank))
-        return gft_tf_cannot(e, "a bound is larger than int32 holds", err);
+        return NULL;
     const char *from = gft_tf_const_ints(nodes, "begin", begin, (size_t)rank);
     const char *to = gft_tf_const_ints(nodes, "end", end, (size_t)rank);
     const char *step = gft_tf_const_ints(nodes, "stride", attrs->stride, (size_t)rank);
     gft_tf_node *node = gft_tf_add(nodes, "StridedSlice");
-    gft_tf_input(nodes, node, gft_tf_in(e, 0));
+    gft_tf_input(nodes, node, x);
     gft_tf_input(nodes, node, from);
     gft_tf_input(nodes, node, to);
     gft_tf_input(nodes, node, step);
-    gft_tf_attr_type(nodes, node, "T", x->dtype);
+    gft_tf_attr_type(nodes, node, "T", dtype);
     gft_tf_attr_type(nodes, node, "Index", GRAFT_S32);
     gft_tf_attr_int(nodes, node, "begin_mask", begin_mask & ~attrs->shrink_mask);
     gft_tf_attr_int(nodes, node, "end_mask", end_mask & ~attrs->shrink_mask);
     gft_tf_attr_int(nodes, node, "ellipsis_mask", 0);
     gft_tf_attr_int(nodes, node, "new_axis_mask", 0);
     gft_tf_attr_int(nodes, node, "shrink_axis_mask", attrs->shrink_mask);
-    gft_tf_set_out(e, gft_tf_output(nodes, node, 0));
+    return gft_tf_output(nodes, node, 0);
+}
+
+graft_status gft_tf_emit_strided_slice(gft_tf_emit *e, graft_error *err) {
+    const graft_tensor_desc *x = gft_tf_in_desc(e, 0);
+    const char *y = gft_tf_strided_slice(e->nodes, gft_tf_in(e, 0), e->node->attrs, x->shape.rank, x->dtype);
+    if (!y && !e->nodes->pb->failed)
+        return gft_tf_cannot(e, "a bound is larger than int32 holds", err);
+    gft_tf_set_out(e, y);
     return GRAFT_OK;
 }
 
@@ -233,7 +244,7 @@ graft_status gft_tf_emit_concat(gft_tf_emit *e, graft_error *err) {
     for (int32_t i = 0; i < count; i++)
         parts[i] = gft_tf_in(e, i);
     gft_tf_set_out(e, count == 1 ? gft_tf_unary(e->nodes, "Identity", parts[0], dtype)
-                                 : concat(e->nodes, parts, count, attrs->axis, dtype));
+                                 : gft_tf_concat(e->nodes, parts, count, attrs->axis, dtype));
     return GRAFT_OK;
 }
 
