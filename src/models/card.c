@@ -94,11 +94,13 @@ static graft_status read_rule(const reader *r, const json_t *object, graft_prepr
             return wrong(r, "preprocess", "crop_fraction", "a number");
         rule.crop_fraction = json_number_value(value);
     }
-    graft_status status = read_words(r, object, &rule);
+    graft_error why;
+    const reader words = {r->where, &why};
+    graft_status status = read_words(&words, object, &rule);
     if (status == GRAFT_OK)
-        status = graft_preprocess_check(&rule, r->err);
-    if (status != GRAFT_OK)
-        return gft_fail_in(r->err, GRAFT_DATA_LOSS, "%s: preprocess", r->where);
+        status = graft_preprocess_check(&rule, &why);
+    if (status != GRAFT_OK) /* whose fault it is there: the file's */
+        return gft_fail(r->err, GRAFT_DATA_LOSS, "%s: preprocess: %s", r->where, why.message);
     *out = rule;
     return GRAFT_OK;
 }
