@@ -36,23 +36,64 @@ static const float *window_row(const gft_conv_geometry *geo, const float *line, 
     return copy;
 }
 
-static void pixel_runs(const gft_conv_geometry *geo, const float *picture, int64_t ih, int64_t iw, int64_t rows,
-                       const float *zeros, float **edge, const float **out) {
-    for (int64_t kh = 0; kh < geo->kh; kh++, out += rows) {
-        int64_t h = ih + kh * geo->dilation_h;
-        *out = h >= 0 && h < geo->h ? window_row(geo, picture + h * geo->w * geo->c, iw, edge) : zeros;
+/* Pixels ow.. of one output row that lie in the block: out[i] for tap 0 of the first of them. */
+typedef struct segment {
+    const float *picture;
+    int64_t oh, ow, count;
+    const float **out;
+    int64_t stride; /* pointers from tap to tap */
+} segment;
+
+/* Output columns of the segment, counted from its start, whose input column + offset is in 0..size-1. */
+static void inside(const gft_conv_geometry *geo, const segment *s, int64_t size, int64_t offset, int64_t *first, int64_t *end) {
+    gft_conv_valid_range(size, s->ow + s->count, geo->stride_w, geo->pad_left, offset, first, end);
+    *first = gft_i64_max(*first - s->ow, 0);
+    *end = gft_i64_max(*end - s->ow, *first);
+}
+
+static void segment_runs(const gft_conv_geometry *geo, const segment *s, const float *zeros, float **edge) {
+    int64_t first;
+    int64_t end;
+    inside(geo, s, geo->w - geo->kw + 1, 0, &first, &end);
+    for (int64_t kh = 0; kh < geo->kh; kh++) {
+        int64_t h = s->oh * geo->stride_h - geo->pad_top + kh * geo->dilation_h;
+        const float **out = s->out + kh * s->stride;
+        bool row_inside = h >= 0 && h < geo->h;
+        const float *line = row_inside ? s->picture + h * geo->w * geo->c : zeros;
+        for (int64_t i = 0; i < s->count; i++) {
+            int64_t iw = (s->ow + i) * geo->stride_w - geo->pad_left;
+            if (!row_inside)
+                out[i] = zeros;
+            else if (i >= first && i < end)
+                out[i] = line + iw * geo->c;
+            else
+                out[i] = window_row(geo, line, iw, edge);
+        }
     }
 }
 
-static void pixel_taps(const gft_conv_geometry *geo, const float *picture, int64_t ih, int64_t iw, int64_t rows,
-                       const float *zeros, const float **out) {
-    for (int64_t kh = 0; kh < geo->kh; kh++) {
-        int64_t h = ih + kh * geo->dilation_h;
-        bool inside = h >= 0 && h < geo->h;
-        const float *line = inside ? picture + h * geo->w * geo->c : zeros;
-        for (int64_t kw = 0; kw < geo->kw; kw++, out += rows) {
-            int64_t w = iw + kw * geo->dilation_w;
-            *out = inside && w >= 0 && w < geo->w ? line + w * geo->c : zeros;
+static void segment_taps(const gft_conv_geometry *geo, const segment *s, const float *zeros) {
+    int64_t step = geo->stride_w * geo->c;
+    for (int64_t kw = 0; kw < geo->kw; kw++) {
+        int64_t offset = kw * geo->dilation_w;
+        int64_t first;
+        int64_t end;
+        inside(geo, s, geo->w, offset, &first, &end);
+        for (int64_t kh = 0; kh < geo->kh; kh++) {
+            int64_t h = s->oh * geo->stride_h - geo->pad_top + kh * geo->dilation_h;
+            const float **out = s->out + (kh * geo->kw + kw) * s->stride;
+            bool row_inside = h >= 0 && h < geo->h;
+            int64_t from = row_inside ? first : s->count;
+            int64_t to = row_inside ? end : s->count;
+            int64_t i = 0;
+            for (; i < from; i++)
+                out[i] = zeros;
+            int64_t column = (s->ow + i) * geo->stride_w - geo->pad_left + offset;
+            const float *pixel = i < to ? s->picture + (h * geo->w + column) * geo->c : zeros;
+            for (; i < to; i++, pixel += step)
+                out[i] = pixel;
+            for (; i < s->count; i++)
+                out[i] = zeros;
         }
     }
 }
@@ -67,23 +108,17 @@ void gft_conv_indirect(const gft_conv_geometry *geo, const gft_conv_taps *taps, 
             out[i] = x + (row + i) * geo->c;
         return;
     }
-    int64_t ow = row % geo->ow;
-    int64_t oh = row / geo->ow % geo->oh;
-    int64_t n = row / geo->ow / geo->oh;
-    for (int64_t i = 0; i < rows; i++) {
-        const float *picture = x + n * geo->h * geo->w * geo->c;
-        int64_t ih = oh * geo->stride_h - geo->pad_top;
-        int64_t iw = ow * geo->stride_w - geo->pad_left;
+    segment s = {.stride = rows};
+    for (int64_t i = 0; i < rows; i += s.count) {
+        int64_t line = (row + i) / geo->ow;
+        s.ow = (row + i) % geo->ow;
+        s.oh = line % geo->oh;
+        s.picture = x + line / geo->oh * geo->h * geo->w * geo->c;
+        s.count = gft_i64_min(geo->ow - s.ow, rows - i);
+        s.out = out + i;
         if (taps->runs)
-            pixel_runs(geo, picture, ih, iw, rows, zeros, &edge, out + i);
+            segment_runs(geo, &s, zeros, &edge);
         else
-            pixel_taps(geo, picture, ih, iw, rows, zeros, out + i);
-        if (++ow == geo->ow) {
-            ow = 0;
-            if (++oh == geo->oh) {
-                oh = 0;
-                n++;
-            }
-        }
+            segment_taps(geo, &s, zeros);
     }
 }
