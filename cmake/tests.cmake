@@ -16,7 +16,8 @@ function(gft_add_test file label)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${GFT_TEST_DIR})
     target_compile_definitions(${name} PRIVATE GFT_TEST_DIR="${GFT_TEST_DIR}")
-    target_compile_options(${name} PRIVATE ${GFT_TEST_WARNINGS})
+    # -O1: tests are compiled more often than run. -Wno-psabi: vector types of emulated kernels stay inside a file.
+    target_compile_options(${name} PRIVATE ${GFT_TEST_WARNINGS} -Wno-psabi $<$<CONFIG:Release>:-O1>)
     target_link_libraries(${name} PRIVATE ${ARGN} PkgConfig::GFT_CMOCKA Threads::Threads m)
     add_test(NAME ${name} COMMAND ${name})
     file(STRINGS ${file} starts_threads LIMIT_COUNT 1
