@@ -133,6 +133,8 @@ graft_status gft_handle_parse(const char *text, gft_handle *out, graft_error *er
         left -= length + 1;
     }
     out->text[at] = '\0';
+    if (strip_url(out->text, &kaggle) != out->text) /* it would mean another handle when read again */
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "handle '%.200s': a URL within a URL", text);
     if (out->parts < GFT_HANDLE_MIN_PARTS - (out->versioned ? 0 : 1))
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "handle '%.200s': expected publisher/model/version", text);

@@ -58,6 +58,8 @@ static void bad_handles(void **state) {
         {"google/elm\xc3\xb6/3", "0xc3"},
         {"a/b/c/d/e/f/g/h/i/j/k/l/m/1", "too long"},
         {"https://example.com/google/elmo/3", "0x3a"},
+        {"https://tfhub.dev/tfhub.dev/google/elmo/3", "URL within"},
+        {"tfhub.dev/kaggle.com/models/google/3", "URL within"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         graft_error err = {0};
