@@ -6,6 +6,8 @@
  * out evenly among tiles (49 rows are 4 x 6 + 5 x 5, not 8 x 6 + 1): tiles of few rows would wait for the adders. A panel
  * whose second half is padding runs with one vector. Long reductions are cut so that a panel's block stays in L1.
  */
+#include <math.h>
+
 #define NR (2 * LANES)
 
 /* Terms t0..t1 by k0..k1 of the reduction; partial sums lie in c between blocks. */
@@ -24,40 +26,60 @@ ALWAYS_INLINE void store_upto(float *p, int64_t n, lanes x) {
         lanes_store_n(p, n, x);
 }
 
-/* Adds bias and residual (or the sum so far), clamps after the last block, stores `width` columns. */
+/* What sums start from: the bias in the first block, else zero. */
+ALWAYS_INLINE void start_sums(const gft_gemm_f32_args *g, const depth_block *d, int64_t col, int64_t width, lanes start[2],
+                              const int vecs) {
+    start[0] = start[1] = lanes_zero();
+    if (!d->first || !g->bias)
+        return;
+#pragma GCC unroll 2
+    for (int v = 0; v < vecs; v++)
+        start[v] = load_upto(g->bias + col + v * LANES, width - v * LANES);
+}
+
+/* Adds the residual, or the sum so far in later blocks; clamps after the last block; stores `width` columns. */
 ALWAYS_INLINE void finish_tile(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col, int64_t width,
                                lanes (*sum)[2], const int rows, const int vecs) {
-    const lanes lo = lanes_set(g->lo);
-    const lanes hi = lanes_set(g->hi);
-    lanes bias[2] = {lanes_zero(), lanes_zero()};
-    if (d->first && g->bias) {
+    const lanes lo = lanes_set(d->last ? g->lo : -INFINITY);
+    const lanes hi = lanes_set(d->last ? g->hi : INFINITY);
+    const float *more = d->first ? g->residual : g->c;
+    float *c = g->c + col;
+    int64_t at[TILE_ROWS];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
+        at[r] = g->c_rows ? g->c_rows[row + r] : (row + r) * g->c_stride;
+    if (more) {
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (int v = 0; v < vecs; v++)
+                sum[r][v] = lanes_add(sum[r][v], load_upto(more + at[r] + col + v * LANES, width - v * LANES));
+    }
+    if (width == vecs * LANES) { /* nearly always: no test per vector */
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (int v = 0; v < vecs; v++)
+                lanes_store(c + at[r] + v * LANES, lanes_clamp(sum[r][v], lo, hi));
+        return;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
         for (int v = 0; v < vecs; v++)
-            bias[v] = load_upto(g->bias + col + v * LANES, width - v * LANES);
-    }
-    const float *more = d->first ? g->residual : g->c;
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
-        int64_t at = (g->c_rows ? g->c_rows[row + r] : (row + r) * g->c_stride) + col;
-#pragma GCC unroll 2
-        for (int v = 0; v < vecs; v++) {
-            int64_t left = width - v * LANES;
-            lanes x = lanes_add(sum[r][v], bias[v]);
-            if (more)
-                x = lanes_add(x, load_upto(more + at + v * LANES, left));
-            if (d->last)
-                x = lanes_clamp(x, lo, hi);
-            store_upto(g->c + at + v * LANES, left, x);
-        }
-    }
+            store_upto(c + at[r] + v * LANES, width - v * LANES, lanes_clamp(sum[r][v], lo, hi));
 }
 
 ALWAYS_INLINE void run_tile(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col, int64_t width,
                             const int rows, const int vecs) {
     lanes sum[TILE_ROWS][2];
+    lanes start[2];
+    start_sums(g, d, col, width, start, vecs);
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; r++)
-        sum[r][0] = sum[r][1] = lanes_zero();
+    for (int r = 0; r < rows; r++) {
+        sum[r][0] = start[0];
+        sum[r][1] = start[1];
+    }
     const float *b = g->b + col / NR * g->b_panel_stride + (d->t0 * g->depth + d->k0) * NR;
     for (int64_t t = d->t0; t < d->t1; t++) {
         const float *a[TILE_ROWS];
@@ -86,6 +108,7 @@ ALWAYS_INLINE void run_row(const gft_gemm_f32_args *g, const depth_block *d, int
 #pragma GCC unroll 4
     for (int u = 0; u < 4; u++)
         part[u][0] = part[u][1] = lanes_zero();
+    start_sums(g, d, col, width, part[0], vecs);
     const float *b = g->b + col / NR * g->b_panel_stride + (d->t0 * g->depth + d->k0) * NR;
     for (int64_t t = d->t0; t < d->t1; t++) {
         const float *a = g->a[t * g->a_stride + row];
