@@ -3,6 +3,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/eval_report.h"
 #include "cli/json_out.h"
@@ -85,14 +86,18 @@ typedef struct eval_flags {
     bool strict, json;
 } eval_flags;
 
+/* The split of this name; GRAFT_SPLIT_ALL for "all", and -2 for a name that is none. */
+static int find_split(const char *name) {
+    for (int s = GRAFT_SPLIT_ALL; s <= GRAFT_SPLIT_TEST; s++)
+        if (strcmp(graft_split_name((graft_split)s), name) == 0)
+            return s;
+    return GRAFT_SPLIT_ALL - 1;
+}
+
+/* Without a name: the test pictures if there are any; a data set without splits is evaluated whole. */
 static graft_split choose_split(const graft_dataset *data, const char *name) {
-    for (int s = GRAFT_SPLIT_ALL; s <= GRAFT_SPLIT_TEST && name; s++) {
-        const char *known = graft_split_name((graft_split)s);
-        for (size_t i = 0; known[i] == name[i]; i++)
-            if (!name[i])
-                return (graft_split)s;
-    }
-    /* the test pictures if there are any; a data set without splits is evaluated whole */
+    if (name)
+        return (graft_split)find_split(name);
     return graft_dataset_count(data, GRAFT_SPLIT_TEST) > 0 ? GRAFT_SPLIT_TEST : GRAFT_SPLIT_ALL;
 }
 
@@ -133,6 +138,10 @@ int cli_eval(int argc, char **argv) {
     int code = cli_parse(&verb, options, argc, argv, &args);
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
+    if (f.split && find_split(f.split) < GRAFT_SPLIT_ALL) {
+        fprintf(stderr, "graft eval: --split takes train, val, test or all, not '%s'; see graft eval --help\n", f.split);
+        return CLI_USAGE;
+    }
     graft_error err = {0};
     graft_model *model = NULL;
     graft_dataset *data = NULL;

@@ -78,6 +78,7 @@ int cli_dispatch(const char *verb, const cli_subverb *table, int argc, char **ar
 
 int main(int argc, char **argv) {
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe shows as a write error */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so does a file that may not grow */
     graft_log_to(print_log, NULL);
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
         printf("graft %s (%s kernels)\n", graft_version(), graft_cpu_level());
