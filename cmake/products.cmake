@@ -29,6 +29,9 @@ if(gft_all_objects)
         LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/graft.map)
     target_link_options(graft_shared PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/graft.map
         -Wl,--gc-sections -Wl,--as-needed)
+    if(NOT GRAFT_SANITIZE AND NOT GRAFT_FUZZ)
+        target_link_options(graft_shared PRIVATE -Wl,--no-undefined)
+    endif()
 endif()
 
 if(TARGET gft_edge_obj)
