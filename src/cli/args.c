@@ -29,11 +29,12 @@ static void show_default(const cli_option *o) {
 }
 
 static void show_help(const cli_verb *verb, const cli_option *options) {
-    printf("graft %s: %s\n\nUsage: graft %s %s%s[options]\n\n", verb->name, verb->summary, verb->name, verb->arguments,
-           verb->arguments[0] ? " " : "");
+    printf("graft %s: %s\n\nUsage: graft %s %s%s[options]\n\n", verb->name, verb->summary,
+           verb->name, verb->arguments, verb->arguments[0] ? " " : "");
     for (const cli_option *o = options; o->name; o++) {
         char left[64];
-        (void)snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        (void)snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "",
+                       o->value ? o->value : "");
         printf("  %-26s %s", left, o->help);
         show_default(o);
         printf("\n");
@@ -42,8 +43,8 @@ static void show_help(const cli_verb *verb, const cli_option *options) {
 }
 
 static int usage(const cli_verb *verb, const char *what, const char *word, const char *hint) {
-    fprintf(stderr, "graft %s: %s '%s'%s%s%s; see graft %s --help\n", verb->name, what, word, hint ? "; did you mean '" : "",
-            hint ? hint : "", hint ? "'?" : "", verb->name);
+    fprintf(stderr, "graft %s: %s '%s'%s%s%s; see graft %s --help\n", verb->name, what, word,
+            hint ? "; did you mean '" : "", hint ? hint : "", hint ? "'?" : "", verb->name);
     return CLI_USAGE;
 }
 
@@ -54,7 +55,8 @@ static const cli_option *find(const cli_option *options, const char *name, size_
     return NULL;
 }
 
-static int unknown(const cli_verb *verb, const cli_option *options, const char *word, size_t length) {
+static int unknown(const cli_verb *verb, const cli_option *options, const char *word,
+                   size_t length) {
     const char *words[MAX_OPTIONS];
     char name[64];
     char hint[80];
@@ -101,15 +103,17 @@ static int set_value(const cli_verb *verb, const cli_option *o, const char *text
     if (o->type == CLI_SIZE)
         (void)snprintf(what, sizeof what, "--%s takes a size such as 512M, not", o->name);
     else if (o->min != 0 || o->max != 0)
-        (void)snprintf(what, sizeof what, "--%s takes a%s number from %g to %g, not", o->name, o->type == CLI_INT ? " whole" : "",
-                       o->min, o->max);
+        (void)snprintf(what, sizeof what, "--%s takes a%s number from %g to %g, not", o->name,
+                       o->type == CLI_INT ? " whole" : "", o->min, o->max);
     else
-        (void)snprintf(what, sizeof what, "--%s takes a%s number, not", o->name, o->type == CLI_INT ? " whole" : "");
+        (void)snprintf(what, sizeof what, "--%s takes a%s number, not", o->name,
+                       o->type == CLI_INT ? " whole" : "");
     return usage(verb, what, text, NULL);
 }
 
 /* One "--name", "--name=value" or "--name value"; *at moves past what was used. */
-static int parse_option(const cli_verb *verb, const cli_option *options, int argc, char **argv, int *at) {
+static int parse_option(const cli_verb *verb, const cli_option *options, int argc, char **argv,
+                        int *at) {
     const char *word = argv[*at] + 2;
     const char *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
@@ -130,7 +134,8 @@ static int parse_option(const cli_verb *verb, const cli_option *options, int arg
     return set_value(verb, o, argv[*at]);
 }
 
-int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **argv, cli_args *out) {
+int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **argv,
+              cli_args *out) {
     bool open = true;
     int32_t count = 0;
     for (int at = 0; at < argc; at++) {
@@ -154,7 +159,8 @@ int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **
     out->items = argv;
     out->count = count;
     if (count < verb->min_arguments) {
-        fprintf(stderr, "graft %s: expected %s; see graft %s --help\n", verb->name, verb->arguments, verb->name);
+        fprintf(stderr, "graft %s: expected %s; see graft %s --help\n", verb->name, verb->arguments,
+                verb->name);
         return CLI_USAGE;
     }
     if (verb->max_arguments >= 0 && count > verb->max_arguments)

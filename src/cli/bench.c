@@ -8,8 +8,12 @@
 #include "cli/json_out.h"
 #include "cli/verbs.h"
 
-static const cli_verb verb = {"bench", "MODEL", "latency, throughput, peak memory, per-op profile", "graft bench model --threads 1 --runs 50",
-                              1, 1};
+static const cli_verb verb = {"bench",
+                              "MODEL",
+                              "latency, throughput, peak memory, per-op profile",
+                              "graft bench model --threads 1 --runs 50",
+                              1,
+                              1};
 
 typedef struct bench_result {
     double min_ms, median_ms, p99_ms, load_ms;
@@ -21,7 +25,10 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* A float input gets a fixed ramp over 0..255 (pictures), integers count up from 0: never zeros, which hide denormals. */
+/*
+ * A float input gets a fixed ramp over 0..255 (pictures), integers count up from 0: never zeros,
+ * which hide denormals.
+ */
 static bool make_input(graft_tensor *t, int32_t batch) {
     size_t elems = 1;
     size_t width = graft_dtype_bytes(t->desc.dtype);
@@ -42,8 +49,9 @@ static bool make_input(graft_tensor *t, int32_t batch) {
     return true;
 }
 
-static graft_status measure(graft_session *session, graft_tensor *in, int32_t in_count, graft_tensor *out, int32_t out_count,
-                            int32_t warmup, int32_t runs, bool profile, bench_result *r, graft_error *err) {
+static graft_status measure(graft_session *session, graft_tensor *in, int32_t in_count,
+                            graft_tensor *out, int32_t out_count, int32_t warmup, int32_t runs,
+                            bool profile, bench_result *r, graft_error *err) {
     double *ms = calloc((size_t)runs, sizeof *ms);
     graft_status status = ms ? GRAFT_OK : GRAFT_RESOURCE_EXHAUSTED;
     for (int32_t i = 0; status == GRAFT_OK && i < warmup; i++)
@@ -73,17 +81,21 @@ static void print_profile(graft_session *session, int32_t runs) {
     printf("%-40s %-20s %10s %6s %9s\n", "step", "op", "us", "%", "GMAC/s");
     for (int32_t i = 0; i < count; i++) {
         double us = (double)rows[i].ns * 1e-3 / runs;
-        printf("%-40s %-20s %10.1f %6.2f %9.2f\n", rows[i].name, rows[i].op, us, 100.0 * (double)rows[i].ns / (double)total,
+        printf("%-40s %-20s %10.1f %6.2f %9.2f\n", rows[i].name, rows[i].op, us,
+               100.0 * (double)rows[i].ns / (double)total,
                us > 0 ? (double)rows[i].macs * 1e-3 / us : 0);
     }
 }
 
-static void print_result(const char *model, const bench_result *r, int32_t threads, int32_t batch, int32_t runs, bool json) {
+static void print_result(const char *model, const bench_result *r, int32_t threads, int32_t batch,
+                         int32_t runs, bool json) {
     cli_json j = {0};
     double rate = r->median_ms > 0 ? 1000.0 * batch / r->median_ms : 0;
     if (!json) {
-        printf("%s: batch %d, %d threads, %d runs: min %.3f ms, median %.3f ms, p99 %.3f ms, %.1f images/s, peak %.0f MB, loaded in "
-               "%.1f ms\n", model, (int)batch, (int)threads, (int)runs, r->min_ms, r->median_ms, r->p99_ms, rate,
+        printf("%s: batch %d, %d threads, %d runs: min %.3f ms, median %.3f ms, p99 %.3f ms, %.1f "
+               "images/s, peak %.0f MB, loaded in "
+               "%.1f ms\n",
+               model, (int)batch, (int)threads, (int)runs, r->min_ms, r->median_ms, r->p99_ms, rate,
                graft_peak_rss_mb(), r->load_ms);
         return;
     }
@@ -124,7 +136,9 @@ static int bench(const char *name, const bench_flags *f) {
     int32_t in_count = graft_model_input_count(model, signature);
     int32_t out_count = graft_model_output_count(model, signature);
     if (signature < 0 || in_count > MOST || out_count > MOST) {
-        fprintf(stderr, "graft bench: the model has no such signature with at most %d inputs and outputs\n", MOST);
+        fprintf(stderr,
+                "graft bench: the model has no such signature with at most %d inputs and outputs\n",
+                MOST);
         graft_model_free(model);
         return CLI_FAILED;
     }
@@ -132,15 +146,19 @@ static int bench(const char *name, const bench_flags *f) {
     for (int32_t i = 0; i < in_count && code == CLI_OK; i++) {
         (void)graft_model_input(model, signature, i, &in[i].name, &in[i].desc);
         if (!make_input(&in[i], f->batch)) {
-            fprintf(stderr, "graft bench: input '%s' cannot be made up (%s)\n", in[i].name, graft_dtype_name(in[i].desc.dtype));
+            fprintf(stderr, "graft bench: input '%s' cannot be made up (%s)\n", in[i].name,
+                    graft_dtype_name(in[i].desc.dtype));
             code = CLI_FAILED;
         }
     }
-    if (code == CLI_OK && (graft_session_new(model, signature, f->threads, &session, &err) != GRAFT_OK ||
-                           measure(session, in, in_count, out, out_count, f->warmup, f->runs, f->profile, &result, &err) != GRAFT_OK))
+    if (code == CLI_OK &&
+        (graft_session_new(model, signature, f->threads, &session, &err) != GRAFT_OK ||
+         measure(session, in, in_count, out, out_count, f->warmup, f->runs, f->profile, &result,
+                 &err) != GRAFT_OK))
         code = cli_fail("bench", &err);
     if (code == CLI_OK) {
-        print_result(name, &result, f->threads ? f->threads : graft_cpu_count(), f->batch, f->runs, f->json);
+        print_result(name, &result, f->threads ? f->threads : graft_cpu_count(), f->batch, f->runs,
+                     f->json);
         if (f->profile && !f->json)
             print_profile(session, f->runs);
     }

@@ -10,15 +10,20 @@
 #include "cli/verbs.h"
 
 static int data_import(int argc, char **argv) {
-    static const cli_verb verb = {"data import", "KIND FILE DIR", "class folders from a published archive (kinds: elpv)",
-                                  "graft data import elpv elpv_dataset.whl solar", 3, 3};
+    static const cli_verb verb = {"data import",
+                                  "KIND FILE DIR",
+                                  "class folders from a published archive (kinds: elpv)",
+                                  "graft data import elpv elpv_dataset.whl solar",
+                                  3,
+                                  3};
     graft_import_options o = graft_import_options_default();
     int32_t seed = 1;
     bool json = false;
-    const cli_option options[] = {{"test-fraction", CLI_REAL, &o.test_fraction, "F", "share that goes to test/", 0, 0.99},
-                                  {"seed", CLI_INT, &seed, "N", "of the split", 0, 2147483647},
-                                  {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
-                                  {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
+    const cli_option options[] = {
+        {"test-fraction", CLI_REAL, &o.test_fraction, "F", "share that goes to test/", 0, 0.99},
+        {"seed", CLI_INT, &seed, "N", "of the split", 0, 2147483647},
+        {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
+        {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
     cli_args args;
     graft_error err = {0};
     graft_import_report r;
@@ -38,14 +43,16 @@ static int data_import(int argc, char **argv) {
         cli_json_int(&j, "left_out", r.left_out);
         cli_json_close(&j, '}');
     } else {
-        printf("%s: %lld train and %lld test pictures in %d classes (%lld left out)\n", args.items[2], (long long)r.train,
-               (long long)r.test, (int)r.classes, (long long)r.left_out);
+        printf("%s: %lld train and %lld test pictures in %d classes (%lld left out)\n",
+               args.items[2], (long long)r.train, (long long)r.test, (int)r.classes,
+               (long long)r.left_out);
     }
     return CLI_OK;
 }
 
 static void show_counts(const graft_dataset *data, bool json) {
-    static const graft_split splits[] = {GRAFT_SPLIT_TRAIN, GRAFT_SPLIT_VALIDATION, GRAFT_SPLIT_TEST};
+    static const graft_split splits[] = {GRAFT_SPLIT_TRAIN, GRAFT_SPLIT_VALIDATION,
+                                         GRAFT_SPLIT_TEST};
     int32_t classes = graft_dataset_class_count(data);
     cli_json j = {0};
     if (!json) {
@@ -59,7 +66,8 @@ static void show_counts(const graft_dataset *data, bool json) {
         printf("%-32s", "all");
         for (int s = 0; s < 3; s++)
             printf(" %8lld", (long long)graft_dataset_count(data, splits[s]));
-        printf("\n%lld other files were left alone\n", (long long)graft_dataset_ignored_count(data));
+        printf("\n%lld other files were left alone\n",
+               (long long)graft_dataset_ignored_count(data));
         return;
     }
     cli_json_open(&j, NULL, '{');
@@ -68,7 +76,8 @@ static void show_counts(const graft_dataset *data, bool json) {
         cli_json_open(&j, NULL, '{');
         cli_json_text(&j, "name", graft_dataset_class_name(data, c));
         for (int s = 0; s < 3; s++)
-            cli_json_int(&j, graft_split_name(splits[s]), graft_dataset_class_samples(data, splits[s], c));
+            cli_json_int(&j, graft_split_name(splits[s]),
+                         graft_dataset_class_samples(data, splits[s], c));
         cli_json_close(&j, '}');
     }
     cli_json_close(&j, ']');
@@ -95,12 +104,16 @@ static graft_status draw_grid(const graft_dataset *data, const char *out, graft_
     memset(grid, 0xf4, (size_t)width * (size_t)height * 3);
     for (int32_t r = 0; r < rows; r++) {
         int32_t column = 0;
-        for (int64_t id = 0; id < graft_dataset_count(data, GRAFT_SPLIT_ALL) && column < COLUMNS; id++) {
+        for (int64_t id = 0; id < graft_dataset_count(data, GRAFT_SPLIT_ALL) && column < COLUMNS;
+             id++) {
             if (graft_dataset_sample_label(data, id) != r ||
-                graft_preprocess_file(&rule, graft_dataset_sample_path(data, id), cell, NULL) != GRAFT_OK)
+                graft_preprocess_file(&rule, graft_dataset_sample_path(data, id), cell, NULL) !=
+                    GRAFT_OK)
                 continue;
             for (int32_t y = 0; y < CELL; y++) {
-                size_t at = ((size_t)(GAP + r * (CELL + GAP) + y) * (size_t)width + (size_t)(GAP + column * (CELL + GAP))) * 3;
+                size_t at = ((size_t)(GAP + r * (CELL + GAP) + y) * (size_t)width +
+                             (size_t)(GAP + column * (CELL + GAP))) *
+                            3;
                 for (int32_t x = 0; x < CELL * 3; x++)
                     grid[at + (size_t)x] = (uint8_t)(cell[y * CELL * 3 + x] + 0.5f);
             }
@@ -115,19 +128,26 @@ done:
 }
 
 static int data_show(int argc, char **argv) {
-    static const cli_verb verb = {"data show", "DATA", "classes and counts; a sheet of pictures", "graft data show pictures --out grid.png", 1, 1};
+    static const cli_verb verb = {"data show",
+                                  "DATA",
+                                  "classes and counts; a sheet of pictures",
+                                  "graft data show pictures --out grid.png",
+                                  1,
+                                  1};
     const char *out = NULL;
     bool json = false;
-    const cli_option options[] = {{"out", CLI_TEXT, &out, "FILE", "PNG with a row of pictures per class", 0, 0},
-                                  {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
-                                  {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
+    const cli_option options[] = {
+        {"out", CLI_TEXT, &out, "FILE", "PNG with a row of pictures per class", 0, 0},
+        {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
+        {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
     cli_args args;
     graft_error err = {0};
     graft_dataset *data = NULL;
     int code = cli_parse(&verb, options, argc, argv, &args);
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
-    if (graft_dataset_open(args.items[0], GRAFT_DATASET_ONE_CLASS_OK | GRAFT_DATASET_EMPTY_CLASS_OK, &data, &err) != GRAFT_OK)
+    if (graft_dataset_open(args.items[0], GRAFT_DATASET_ONE_CLASS_OK | GRAFT_DATASET_EMPTY_CLASS_OK,
+                           &data, &err) != GRAFT_OK)
         return cli_fail("data show", &err);
     show_counts(data, json);
     if (out && draw_grid(data, out, &err) != GRAFT_OK)

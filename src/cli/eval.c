@@ -10,8 +10,12 @@
 #include "cli/progress.h"
 #include "cli/verbs.h"
 
-static const cli_verb verb = {"eval", "MODEL DATA", "accuracy, loss and confusion matrix on labelled pictures",
-                              "graft eval model pictures --html report.html", 2, 2};
+static const cli_verb verb = {"eval",
+                              "MODEL DATA",
+                              "accuracy, loss and confusion matrix on labelled pictures",
+                              "graft eval model pictures --html report.html",
+                              2,
+                              2};
 
 static void print_json(const graft_model *model, const graft_evaluation *e) {
     cli_json j = {0};
@@ -51,7 +55,8 @@ static void print_share(double value) {
 
 static void print_text(const graft_model *model, const graft_evaluation *e) {
     enum { WIDE = 20 }; /* more classes than this: no matrix on the terminal */
-    printf("%lld pictures: top-1 %.2f %%, top-5 %.2f %%, loss %.4f", (long long)e->images, 100 * e->top1, 100 * e->top5, e->loss);
+    printf("%lld pictures: top-1 %.2f %%, top-5 %.2f %%, loss %.4f", (long long)e->images,
+           100 * e->top1, 100 * e->top5, e->loss);
     if (e->skipped > 0)
         printf(", %lld broken ones skipped", (long long)e->skipped);
     printf("\n\n%-28s %9s %9s %9s\n", "class", "precision", "recall", "support");
@@ -72,7 +77,9 @@ static void print_text(const graft_model *model, const graft_evaluation *e) {
     }
 }
 
-static void on_progress(void *context, int64_t done, int64_t total) { cli_progress_show(context, "eval", done, total); }
+static void on_progress(void *context, int64_t done, int64_t total) {
+    cli_progress_show(context, "eval", done, total);
+}
 
 static void on_broken(void *context, int64_t id, const char *path, const char *reason) {
     (void)id;
@@ -94,14 +101,17 @@ static int find_split(const char *name) {
     return GRAFT_SPLIT_ALL - 1;
 }
 
-/* Without a name: the test pictures if there are any; a data set without splits is evaluated whole. */
+/*
+ * Without a name: the test pictures if there are any; a data set without splits is evaluated whole.
+ */
 static graft_split choose_split(const graft_dataset *data, const char *name) {
     if (name)
         return (graft_split)find_split(name);
     return graft_dataset_count(data, GRAFT_SPLIT_TEST) > 0 ? GRAFT_SPLIT_TEST : GRAFT_SPLIT_ALL;
 }
 
-static graft_status eval(const graft_model *model, graft_dataset *data, const eval_flags *f, graft_evaluation *out, graft_error *err) {
+static graft_status eval(const graft_model *model, graft_dataset *data, const eval_flags *f,
+                         graft_evaluation *out, graft_error *err) {
     graft_session *session = NULL;
     graft_preprocess rule;
     cli_progress progress = cli_progress_make(f->json);
@@ -115,7 +125,8 @@ static graft_status eval(const graft_model *model, graft_dataset *data, const ev
     options.strict = f->strict;
     options.on_broken = on_broken;
     options.context = &progress;
-    graft_status status = graft_session_new(model, graft_model_find_signature(model, NULL), f->threads, &session, err);
+    graft_status status = graft_session_new(model, graft_model_find_signature(model, NULL),
+                                            f->threads, &session, err);
     if (status == GRAFT_OK)
         status = graft_evaluate(session, data, &options, on_progress, &progress, out, err);
     cli_progress_clear(&progress);
@@ -139,7 +150,10 @@ int cli_eval(int argc, char **argv) {
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
     if (f.split && find_split(f.split) < GRAFT_SPLIT_ALL) {
-        fprintf(stderr, "graft eval: --split takes train, val, test or all, not '%s'; see graft eval --help\n", f.split);
+        fprintf(
+            stderr,
+            "graft eval: --split takes train, val, test or all, not '%s'; see graft eval --help\n",
+            f.split);
         return CLI_USAGE;
     }
     graft_error err = {0};
@@ -148,7 +162,8 @@ int cli_eval(int argc, char **argv) {
     graft_evaluation e = {0};
     graft_status status = graft_model_open(args.items[0], &model, &err);
     if (status == GRAFT_OK)
-        status = graft_dataset_open(args.items[1], GRAFT_DATASET_ONE_CLASS_OK | GRAFT_DATASET_EMPTY_CLASS_OK, &data, &err);
+        status = graft_dataset_open(
+            args.items[1], GRAFT_DATASET_ONE_CLASS_OK | GRAFT_DATASET_EMPTY_CLASS_OK, &data, &err);
     if (status == GRAFT_OK)
         status = eval(model, data, &f, &e, &err);
     if (status == GRAFT_OK && f.html)

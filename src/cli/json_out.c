@@ -1,5 +1,6 @@
 /*
- * The JSON printer (json_out.h). Bytes that are not UTF-8 (file names may hold anything) are printed as U+FFFD.
+ * The JSON printer (json_out.h). Bytes that are not UTF-8 (file names may hold anything) are
+ * printed as U+FFFD.
  */
 #include "cli/json_out.h"
 
@@ -9,7 +10,11 @@
 
 /* Length of the UTF-8 sequence at s, 0 if it is malformed (overlong, surrogate, cut). */
 static int utf8_length(const unsigned char *s) {
-    int n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    int n = s[0] < 0x80                   ? 1
+            : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+            : (s[0] & 0xf0) == 0xe0       ? 3
+            : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                          : 0;
     for (int i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80)
             return 0;

@@ -37,7 +37,8 @@ static void show_bar(cli_progress *p, int64_t done, int64_t total, double rate, 
     for (int i = 0; i < BAR_CELLS; i++)
         bar[i] = i < cells ? '#' : '.';
     bar[BAR_CELLS] = '\0';
-    fprintf(stderr, "\r\033[K%-12s [%s] %lld/%lld  %.0f/s  %s left", p->stage, bar, (long long)done, (long long)total, rate, left);
+    fprintf(stderr, "\r\033[K%-12s [%s] %lld/%lld  %.0f/s  %s left", p->stage, bar, (long long)done,
+            (long long)total, rate, left);
     (void)fflush(stderr);
     p->bar_shown = true;
 }
@@ -62,5 +63,6 @@ void cli_progress_show(cli_progress *p, const char *stage, int64_t done, int64_t
     if (p->terminal)
         show_bar(p, done, total, rate, left);
     else
-        fprintf(stderr, "%s: %lld of %lld, %.0f/s, %s left\n", stage, (long long)done, (long long)total, rate, left);
+        fprintf(stderr, "%s: %lld of %lld, %.0f/s, %s left\n", stage, (long long)done,
+                (long long)total, rate, left);
 }

@@ -7,8 +7,12 @@
 #include "cli/json_out.h"
 #include "cli/verbs.h"
 
-static const cli_verb verb = {"run", "MODEL", "run any model on named arrays (.npz or .npy)",
-                              "graft run model --input in.npz --output out.npz", 1, 1};
+static const cli_verb verb = {"run",
+                              "MODEL",
+                              "run any model on named arrays (.npz or .npy)",
+                              "graft run model --input in.npz --output out.npz",
+                              1,
+                              1};
 
 static void report(const graft_tensor *outputs, int32_t count, const char *file, bool json) {
     cli_json j = {0};
@@ -35,8 +39,8 @@ static void report(const graft_tensor *outputs, int32_t count, const char *file,
     cli_json_close(&j, '}');
 }
 
-static graft_status run(const graft_model *model, int32_t signature, const char *input, const char *output, int32_t threads,
-                        bool json, graft_error *err) {
+static graft_status run(const graft_model *model, int32_t signature, const char *input,
+                        const char *output, int32_t threads, bool json, graft_error *err) {
     graft_session *session = NULL;
     graft_tensor *in = NULL;
     int32_t in_count = 0;
@@ -78,7 +82,8 @@ int cli_run(int argc, char **argv) {
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
     if (!input || !output) {
-        fprintf(stderr, "graft run: --%s is needed; see graft run --help\n", input ? "output" : "input");
+        fprintf(stderr, "graft run: --%s is needed; see graft run --help\n",
+                input ? "output" : "input");
         return CLI_USAGE;
     }
     graft_error err = {0};
@@ -87,7 +92,8 @@ int cli_run(int argc, char **argv) {
         return cli_fail("run", &err);
     int32_t index = graft_model_find_signature(model, signature);
     if (index < 0) {
-        fprintf(stderr, "graft run: the model has no signature '%s'; it has:", signature ? signature : "serving_default");
+        fprintf(stderr, "graft run: the model has no signature '%s'; it has:",
+                signature ? signature : "serving_default");
         for (int32_t i = 0; i < graft_model_signature_count(model); i++)
             fprintf(stderr, " %s", graft_model_signature_name(model, i));
         fprintf(stderr, "\n");

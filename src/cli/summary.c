@@ -1,12 +1,15 @@
 /*
- * graft summary: layers with shapes, parameters and multiply-adds; --ops lists what the source uses.
+ * graft summary: layers with shapes, parameters and multiply-adds; --ops lists what the source
+ * uses.
  */
 #include <stdio.h>
 
 #include "cli/json_out.h"
 #include "cli/verbs.h"
 
-static const cli_verb verb = {"summary", "MODEL", "layers, shapes, parameters, multiply-adds", "graft summary model --ops", 1, 1};
+static const cli_verb verb = {
+    "summary", "MODEL", "layers, shapes, parameters, multiply-adds", "graft summary model --ops",
+    1,         1};
 
 static void put_tensors(const graft_model *model, int32_t s, bool inputs) {
     char text[128];
@@ -14,7 +17,8 @@ static void put_tensors(const graft_model *model, int32_t s, bool inputs) {
     graft_tensor_desc desc;
     int32_t count = inputs ? graft_model_input_count(model, s) : graft_model_output_count(model, s);
     for (int32_t i = 0; i < count; i++) {
-        bool ok = inputs ? graft_model_input(model, s, i, &name, &desc) : graft_model_output(model, s, i, &name, &desc);
+        bool ok = inputs ? graft_model_input(model, s, i, &name, &desc)
+                         : graft_model_output(model, s, i, &name, &desc);
         if (ok)
             printf("  %-7s %s  %s\n", inputs ? "in" : "out", name, cli_desc_text(&desc, text));
     }
@@ -23,26 +27,30 @@ static void put_tensors(const graft_model *model, int32_t s, bool inputs) {
 static void put_signatures(const graft_model *model) {
     for (int32_t s = 0; s < graft_model_signature_count(model); s++) {
         const char *problem = graft_model_signature_problem(model, s);
-        printf("signature %s%s%s\n", graft_model_signature_name(model, s), problem ? ": not run here: " : "", problem ? problem : "");
+        printf("signature %s%s%s\n", graft_model_signature_name(model, s),
+               problem ? ": not run here: " : "", problem ? problem : "");
         put_tensors(model, s, true);
         put_tensors(model, s, false);
     }
 }
 
-static void put_layers(const graft_model *model, const graft_layer_info *layers, int32_t count, bool json) {
+static void put_layers(const graft_model *model, const graft_layer_info *layers, int32_t count,
+                       bool json) {
     int64_t macs = 0;
     cli_json j = {0};
     char text[128];
     for (int32_t i = 0; i < count; i++)
         macs += layers[i].macs;
     if (!json) {
-        printf("\n%-34s %-26s %-24s %12s %14s\n", "layer", "op", "output", "parameters", "multiply-adds");
+        printf("\n%-34s %-26s %-24s %12s %14s\n", "layer", "op", "output", "parameters",
+               "multiply-adds");
         for (int32_t i = 0; i < count; i++)
-            printf("%-34.34s %-26.26s %-24s %12lld %14lld%s\n", layers[i].name, layers[i].op, cli_desc_text(&layers[i].output, text),
-                   (long long)layers[i].parameters, (long long)layers[i].macs, layers[i].trainable ? "" : "  frozen");
+            printf("%-34.34s %-26.26s %-24s %12lld %14lld%s\n", layers[i].name, layers[i].op,
+                   cli_desc_text(&layers[i].output, text), (long long)layers[i].parameters,
+                   (long long)layers[i].macs, layers[i].trainable ? "" : "  frozen");
         printf("\n%d layers, %lld parameters (%lld trainable), %.1f M multiply-adds\n", (int)count,
-               (long long)graft_model_parameter_count(model, false), (long long)graft_model_parameter_count(model, true),
-               (double)macs * 1e-6);
+               (long long)graft_model_parameter_count(model, false),
+               (long long)graft_model_parameter_count(model, true), (double)macs * 1e-6);
         return;
     }
     cli_json_open(&j, NULL, '{');
@@ -71,7 +79,8 @@ static void put_ops(const graft_op_info *ops, int32_t count, bool json) {
         cli_json_open(&j, NULL, '[');
     for (int32_t i = 0; i < count; i++) {
         if (!json) {
-            printf("%6d  %-32s %s\n", (int)ops[i].count, ops[i].name, ops[i].supported ? "" : "missing");
+            printf("%6d  %-32s %s\n", (int)ops[i].count, ops[i].name,
+                   ops[i].supported ? "" : "missing");
             continue;
         }
         cli_json_open(&j, NULL, '{');
@@ -84,7 +93,8 @@ static void put_ops(const graft_op_info *ops, int32_t count, bool json) {
         cli_json_close(&j, ']');
 }
 
-static graft_status summarise(const graft_model *model, int32_t signature, bool ops_wanted, bool json, graft_error *err) {
+static graft_status summarise(const graft_model *model, int32_t signature, bool ops_wanted,
+                              bool json, graft_error *err) {
     graft_layer_info *layers = NULL;
     graft_op_info *ops = NULL;
     int32_t count = 0;
@@ -125,7 +135,8 @@ int cli_summary(int argc, char **argv) {
         return cli_fail("summary", &err);
     int32_t index = graft_model_find_signature(model, signature);
     if (index < 0) {
-        fprintf(stderr, "graft summary: the model has no signature '%s'\n", signature ? signature : "serving_default");
+        fprintf(stderr, "graft summary: the model has no signature '%s'\n",
+                signature ? signature : "serving_default");
         code = CLI_FAILED;
     } else if (summarise(model, index, ops, json, &err) != GRAFT_OK) {
         code = cli_fail("summary", &err);

@@ -11,8 +11,13 @@
 #include "cli/verbs.h"
 
 static const cli_verb verb = {
-    "train", "DATA", "train a head on a frozen backbone, fine-tune, write a SavedModel",
-    "graft train pictures --backbone google/efficientnet/lite0/feature-vector/1 --out model --fine-tune last:30%", 1, 1};
+    "train",
+    "DATA",
+    "train a head on a frozen backbone, fine-tune, write a SavedModel",
+    "graft train pictures --backbone google/efficientnet/lite0/feature-vector/1 --out model "
+    "--fine-tune last:30%",
+    1,
+    1};
 
 static volatile sig_atomic_t stopped;
 
@@ -27,7 +32,8 @@ typedef struct train_context {
 } train_context;
 
 static void show_epoch(const graft_train_event *e) {
-    fprintf(stderr, "%s epoch %d/%d  loss %.4f  accuracy %.4f", e->stage, (int)e->epoch, (int)e->epochs, e->loss, e->accuracy);
+    fprintf(stderr, "%s epoch %d/%d  loss %.4f  accuracy %.4f", e->stage, (int)e->epoch,
+            (int)e->epochs, e->loss, e->accuracy);
     if (isfinite(e->val_loss))
         fprintf(stderr, "  val_loss %.4f  val_accuracy %.4f", e->val_loss, e->val_accuracy);
     fprintf(stderr, "  lr %g  %.2f s\n", e->lr, e->seconds);
@@ -68,8 +74,8 @@ static void print_json(const char *out, const graft_train_result *r) {
 }
 
 static void print_text(const char *out, const graft_train_result *r) {
-    printf("trained on %lld pictures in %.1f s (%d epochs), peak memory %.0f MB", (long long)r->train_images, r->seconds,
-           (int)r->epochs, r->peak_rss_mb);
+    printf("trained on %lld pictures in %.1f s (%d epochs), peak memory %.0f MB",
+           (long long)r->train_images, r->seconds, (int)r->epochs, r->peak_rss_mb);
     if (r->skipped > 0)
         printf(", %lld broken pictures skipped", (long long)r->skipped);
     printf("\ntrain accuracy %.2f %%", 100 * r->train_top1);
@@ -80,11 +86,14 @@ static void print_text(const char *out, const graft_train_result *r) {
 
 static void print_plan(const graft_dataset *data, const graft_train_options *o) {
     printf("data:      %lld train, %lld validation, %lld test pictures in %d classes\n",
-           (long long)graft_dataset_count(data, GRAFT_SPLIT_TRAIN), (long long)graft_dataset_count(data, GRAFT_SPLIT_VALIDATION),
-           (long long)graft_dataset_count(data, GRAFT_SPLIT_TEST), (int)graft_dataset_class_count(data));
-    printf("backbone:  %s\nhead:      %s%ssoftmax over %d classes\n", o->backbone, o->head, o->head[0] ? ", then " : "",
+           (long long)graft_dataset_count(data, GRAFT_SPLIT_TRAIN),
+           (long long)graft_dataset_count(data, GRAFT_SPLIT_VALIDATION),
+           (long long)graft_dataset_count(data, GRAFT_SPLIT_TEST),
            (int)graft_dataset_class_count(data));
-    printf("head:      %d epochs, batch %d, %s, lr %g\n", (int)o->epochs, (int)o->batch_size, o->optimizer, o->lr);
+    printf("backbone:  %s\nhead:      %s%ssoftmax over %d classes\n", o->backbone, o->head,
+           o->head[0] ? ", then " : "", (int)graft_dataset_class_count(data));
+    printf("head:      %d epochs, batch %d, %s, lr %g\n", (int)o->epochs, (int)o->batch_size,
+           o->optimizer, o->lr);
     printf("fine-tune: %s", o->fine_tune);
     if (strcmp(o->fine_tune, "none") != 0)
         printf(", %d epochs, lr %g", (int)o->fine_tune_epochs, o->fine_tune_lr);
@@ -109,7 +118,8 @@ static int run(const char *data_path, const graft_train_options *o, bool json, b
     cli_progress_clear(&context.progress);
     graft_dataset_free(data);
     if (status == GRAFT_CANCELLED)
-        fprintf(stderr, "stopped; the same command with --resume goes on after the last finished epoch\n");
+        fprintf(stderr,
+                "stopped; the same command with --resume goes on after the last finished epoch\n");
     if (status != GRAFT_OK)
         return cli_fail("train", &err);
     if (json)
@@ -126,26 +136,35 @@ int cli_train(int argc, char **argv) {
     bool no_shuffle = false;
     int32_t seed = 1;
     const cli_option options[] = {
-        {"backbone", CLI_TEXT, &o.backbone, "H", "hub handle or SavedModel directory with one feature vector", 0, 0},
+        {"backbone", CLI_TEXT, &o.backbone, "H",
+         "hub handle or SavedModel directory with one feature vector", 0, 0},
         {"out", CLI_TEXT, &o.out, "DIR", "model directory to write", 0, 0},
         {"head", CLI_TEXT, &o.head, "SPEC", "layers before the softmax, none for no more", 0, 0},
         {"epochs", CLI_INT, &o.epochs, "N", "epochs of the head", 0, 1e6},
         {"batch-size", CLI_INT, &o.batch_size, "N", "pictures per step", 1, 65536},
         {"lr", CLI_REAL, &o.lr, "F", "learning rate of the head", 0, 1000},
-        {"optimizer", CLI_TEXT, &o.optimizer, "O", "adam, adamw, sgd, rmsprop; options behind a colon: sgd:momentum=0.9", 0, 0},
-        {"fine-tune", CLI_TEXT, &o.fine_tune, "MODE", "none, last:N, last:P%, all, gradual[:N]", 0, 0},
-        {"fine-tune-epochs", CLI_INT, &o.fine_tune_epochs, "N", "epochs of fine-tuning (gradual: per block)", 0, 1e6},
+        {"optimizer", CLI_TEXT, &o.optimizer, "O",
+         "adam, adamw, sgd, rmsprop; options behind a colon: sgd:momentum=0.9", 0, 0},
+        {"fine-tune", CLI_TEXT, &o.fine_tune, "MODE", "none, last:N, last:P%, all, gradual[:N]", 0,
+         0},
+        {"fine-tune-epochs", CLI_INT, &o.fine_tune_epochs, "N",
+         "epochs of fine-tuning (gradual: per block)", 0, 1e6},
         {"fine-tune-lr", CLI_REAL, &o.fine_tune_lr, "F", "learning rate of fine-tuning", 0, 1000},
         {"augment", CLI_TEXT, &o.augment, "A", "none, flip, basic", 0, 0},
         {"label-smoothing", CLI_REAL, &o.label_smoothing, "F", "0 to 1", 0, 1},
         {"resize", CLI_TEXT, &o.resize, "R", "squeeze, crop, pad", 0, 0},
-        {"validation-split", CLI_REAL, &o.validation_split, "F", "share of train/ kept for validation", 0, 0.9},
-        {"early-stopping", CLI_INT, &o.early_stopping, "N", "epochs without a better validation loss, 0: off", 0, 1e6},
-        {"initial-head", CLI_TEXT, &o.initial_head, "FILE", "head weights to start from (.npz)", 0, 0},
+        {"validation-split", CLI_REAL, &o.validation_split, "F",
+         "share of train/ kept for validation", 0, 0.9},
+        {"early-stopping", CLI_INT, &o.early_stopping, "N",
+         "epochs without a better validation loss, 0: off", 0, 1e6},
+        {"initial-head", CLI_TEXT, &o.initial_head, "FILE", "head weights to start from (.npz)", 0,
+         0},
         {"no-shuffle", CLI_FLAG, &no_shuffle, NULL, "pictures in the same order each epoch", 0, 0},
-        {"memory-budget", CLI_SIZE, &o.memory_budget, "SIZE", "cached features beyond it go to a file; a quarter of what is free", 0, 0},
+        {"memory-budget", CLI_SIZE, &o.memory_budget, "SIZE",
+         "cached features beyond it go to a file; a quarter of what is free", 0, 0},
         {"strict", CLI_FLAG, &o.strict, NULL, "a broken picture is an error", 0, 0},
-        {"resume", CLI_FLAG, &o.resume, NULL, "go on after the last finished epoch of a run that was cut", 0, 0},
+        {"resume", CLI_FLAG, &o.resume, NULL,
+         "go on after the last finished epoch of a run that was cut", 0, 0},
         {"overwrite", CLI_FLAG, &o.overwrite, NULL, "replace an existing model at --out", 0, 0},
         {"seed", CLI_INT, &seed, "N", "of weights, order, dropout", 0, 2147483647},
         {"logdir", CLI_TEXT, &o.logdir, "DIR", "TensorBoard event files", 0, 0},
@@ -159,7 +178,8 @@ int cli_train(int argc, char **argv) {
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
     if (!o.backbone || !o.out) {
-        fprintf(stderr, "graft train: --%s is needed; see graft train --help\n", o.backbone ? "out" : "backbone");
+        fprintf(stderr, "graft train: --%s is needed; see graft train --help\n",
+                o.backbone ? "out" : "backbone");
         return CLI_USAGE;
     }
     o.seed = (uint64_t)seed;

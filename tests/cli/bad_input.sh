@@ -16,7 +16,9 @@ echo "this is no picture" >broken/train/spot/000.jpg
 echo "left alone" >broken/train/spot/notes.txt
 expect 0 train broken "${quick[@]}" --out tolerant --json
 json 'j["skipped"] == 3 and j["train_images"] == 16'
-for file in ok/000.png spot/000.jpg spot/001.png; do check "the warning names $file" grep -q "warning: .*$file" err; done
+for file in ok/000.png spot/000.jpg spot/001.png; do
+    check "the warning names $file" grep -q "warning: .*$file" err
+done
 grep -c 'warning: .*ok/000.png' err | grep -qx 1 || fail "a broken picture is reported more than once"
 refused 1 'broken/train/' train broken "${quick[@]}" --out strict --strict
 check "nothing is written when strict" [ ! -e strict ]
@@ -99,7 +101,8 @@ for file in variables.index variables.data-00000-of-00001; do
 done
 flip() { # flip FILE OFFSET: changes one byte
     python3 -c 'import sys
-f = open(sys.argv[1], "r+b"); f.seek(int(sys.argv[2])); b = f.read(1); f.seek(int(sys.argv[2])); f.write(bytes([b[0] ^ 0x55]))' "$1" "$2"
+f = open(sys.argv[1], "r+b"); at = int(sys.argv[2])
+f.seek(at); b = f.read(1); f.seek(at); f.write(bytes([b[0] ^ 0x55]))' "$1" "$2"
 }
 rm -rf cut && cp -r model cut
 flip cut/variables/variables.data-00000-of-00001 500

@@ -12,10 +12,13 @@ expect 0 train data --backbone backbone --out planned --plan
 says '60 train'
 check "--plan makes nothing" [ ! -e planned ]
 
-expect 0 train data --backbone backbone --out model --epochs 25 --lr 3e-3 --fine-tune last:50% --fine-tune-epochs 2 --logdir logs --json
-json 'j["out"] == "model" and j["train_top1"] > 0.8 and j["val_top1"] is None and j["epochs"] == 27 and j["train_images"] == 60'
+expect 0 train data --backbone backbone --out model --epochs 25 --lr 3e-3 --fine-tune last:50% \
+    --fine-tune-epochs 2 --logdir logs --json
+json 'j["out"] == "model" and j["train_top1"] > 0.8 and j["val_top1"] is None'
+json 'j["epochs"] == 27 and j["train_images"] == 60'
 json 'set("seconds images_per_s peak_rss_mb val_loss".split()) <= set(j)'
-for file in saved_model.pb variables/variables.index variables/variables.data-00000-of-00001 assets/labels.txt assets.extra/graft.json; do
+for file in saved_model.pb variables/variables.index variables/variables.data-00000-of-00001 assets/labels.txt \
+    assets.extra/graft.json; do
     check "train writes $file" [ -s "model/$file" ]
 done
 check "the checkpoint is gone" [ ! -e model.ckpt ]
@@ -99,8 +102,8 @@ expect 0 bench model --runs 2 --profile
 says 'conv2d'
 
 # Validation pictures: val_* are numbers; gradual unfreezing needs them.
-expect 0 train data --backbone backbone --out small --epochs 6 --validation-split 0.25 --fine-tune gradual:2 --fine-tune-epochs 1 \
-    --augment flip --head none --optimizer sgd:momentum=0.9 --lr 0.05 --resize pad --label-smoothing 0.1 --json
+expect 0 train data --backbone backbone --out small --epochs 6 --validation-split 0.25 --fine-tune gradual:2 \
+    --fine-tune-epochs 1 --augment flip --head none --optimizer sgd:momentum=0.9 --lr 0.05 --resize pad --label-smoothing 0.1 --json
 json 'j["val_images"] == 15 and j["train_images"] == 45 and 0 <= j["val_top1"] <= 1 and j["val_loss"] > 0'
 refused 1 'validation' train data --backbone backbone --out none --fine-tune gradual
 refused 1 'exists already' train data --backbone backbone --out small --epochs 1

@@ -62,7 +62,7 @@ says() { # says PATTERN: standard output of the run before matches
 
 json() { # json EXPRESSION: standard output is one JSON value, j, for which the Python expression is true
     checks=$((checks + 1))
-    python3 -m json.tool "$work/out" /dev/null 2>"$work/err" || { fail "standard output is not JSON"; return; }
+    python3 -m json.tool "$work/out" /dev/null 2>/dev/null || { fail "standard output is not JSON"; return; }
     python3 -c "import json, sys; j = json.load(open(sys.argv[1])); sys.exit(0 if ($1) else 1)" "$work/out" ||
         fail "not true of the JSON: $1"
 }

@@ -3,8 +3,8 @@
 
 make_pictures.py DIR [--classes a,b,c] [--count N] [--splits train,test] [--seed S] [--size WxH]
 
-Each class has a pattern of its own (stripes, checks, discs, ...) under noise and random colour, so that a head on random
-features can tell them apart. PNG files are written with zlib. Without --splits class folders lie in DIR itself.
+Each class has a pattern of its own (stripes, checks, discs, ...) under noise and random colour, so that a head on
+random features can tell them apart. PNG files are written with zlib. Without --splits class folders lie in DIR itself.
 """
 import argparse
 import os
@@ -21,7 +21,8 @@ def png(path, width, height, rows):
     raw = b"".join(b"\0" + bytes(row) for row in rows)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw, 1)) + chunk(b"IEND", b""))
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
+        file.write(chunk(b"IDAT", zlib.compress(raw, 1)) + chunk(b"IEND", b""))
 
 
 PATTERNS = (
@@ -49,7 +50,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("dir")
     parser.add_argument("--classes", default="ok,scratch,spot")
-    parser.add_argument("--count", type=int, default=16, help="pictures of a class in the first split; half of it in the others")
+    parser.add_argument("--count", type=int, default=16, help="of a class in the first split; half of it in the others")
     parser.add_argument("--splits", default="")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--size", default="40x36")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The commands of the READMEs are run as they stand: every block marked ```sh test. Pictures are made up, and the module of the
-# commands is a small backbone under the same handle, so that the script needs no network and takes seconds.
+# The commands of the READMEs are run as they stand: every block marked ```sh test. Pictures are made up, and the module
+# is a small backbone under the handle that the commands name, so that the script needs no network and takes seconds.
 . "$(dirname "$0")/common.sh"
 
 export PATH=$(dirname "$GRAFT"):$PATH
@@ -15,7 +15,8 @@ for readme in README.md README.zh-CN.md; do
     [ "$(grep -c '^graft' commands.sh)" -ge 8 ] || fail "$readme: fewer commands than expected"
     checks=$((checks + 1))
     bash -euo pipefail commands.sh >"$work/out" 2>"$work/err" || fail "$readme: a command failed"
-    for made in model/saved_model.pb report.html pictures.png better/saved_model.pb exported/saved_model.pb logs/train graft.lock; do
+    for made in model/saved_model.pb report.html pictures.png better/saved_model.pb exported/saved_model.pb \
+        logs/train graft.lock; do
         check "$readme: $made" [ -e "$made" ]
     done
     cp commands.sh "$work/$readme.sh"

@@ -5,12 +5,14 @@
 
 "$backbone_tool" backbone
 pictures data --count 24 --splits train,val --seed 4
-settings=(data --backbone backbone --epochs 14 --batch-size 8 --fine-tune last:60% --fine-tune-epochs 6 --augment flip --early-stopping 0)
+settings=(data --backbone backbone --epochs 14 --batch-size 8 --fine-tune last:60% --fine-tune-epochs 6
+    --augment flip --early-stopping 0)
 
 same() { # same DIR: saved_model.pb and variables equal to those of the reference
     check "$1: saved_model.pb" cmp reference/saved_model.pb "$1/saved_model.pb"
-    check "$1: index" cmp reference/variables/variables.index "$1/variables/variables.index"
-    check "$1: variables" cmp reference/variables/variables.data-00000-of-00001 "$1/variables/variables.data-00000-of-00001"
+    for file in variables.index variables.data-00000-of-00001; do
+        check "$1: $file" cmp "reference/variables/$file" "$1/variables/$file"
+    done
 }
 
 started=$(date +%s%N)

@@ -1,6 +1,7 @@
 /*
- * A small picture backbone with seeded random weights for the command-line tests: 32x32 RGB in, 24 features out, with the
- * parts of the real one (normalisation, batch norm, relu6, depthwise, residual). Not installed, not part of the program.
+ * A small picture backbone with seeded random weights for the command-line tests: 32x32 RGB in, 24
+ * features out, with the parts of the real one (normalisation, batch norm, relu6, depthwise,
+ * residual). Not installed, not part of the program.
  *
  *   tiny_backbone DIR             writes it as a SavedModel
  *   tiny_backbone --hub HANDLE    installs it in the store ($GRAFT_HOME)
@@ -29,7 +30,8 @@ static bool ends_with(const char *name, const char *end) {
 }
 
 /* Kernels after He; batch norms as after some training, so that folding them matters. */
-static graft_status make_weights(void *context, const char *name, const graft_tensor_desc *desc, const void **data, graft_error *err) {
+static graft_status make_weights(void *context, const char *name, const graft_tensor_desc *desc,
+                                 const void **data, graft_error *err) {
     weights *w = context;
     size_t bytes = 0;
     const graft_shape *s = &desc->shape;
@@ -57,10 +59,12 @@ static graft_status make_weights(void *context, const char *name, const graft_te
     return GRAFT_OK;
 }
 
-static gft_value_id add_conv(gft_builder *b, gft_value_id x, const char *block, const char *part, int64_t filters, gft_window window) {
+static gft_value_id add_conv(gft_builder *b, gft_value_id x, const char *block, const char *part,
+                             int64_t filters, gft_window window) {
     char name[64];
     (void)snprintf(name, sizeof name, "%s_%s", block, part);
-    x = filters ? gft_build_conv(b, x, name, filters, window) : gft_build_depthwise(b, x, name, window);
+    x = filters ? gft_build_conv(b, x, name, filters, window)
+                : gft_build_depthwise(b, x, name, window);
     (void)snprintf(name, sizeof name, "%s_%s_bn", block, part);
     x = gft_build_batch_norm(b, x, name);
     (void)snprintf(name, sizeof name, "%s_%s_relu", block, part);
