@@ -1,0 +1,115 @@
+"""A peer in a process of its own, so that its threads rest while the others are measured.
+
+    peer_worker.py litert MODEL.tflite | tensorflow SAVEDMODEL | torch SAVEDMODEL   --batch N --threads N
+
+Prints one line of JSON when it is ready. Then a line "WARMUP RUNS" on standard input answers with the milliseconds of each
+run, a line "output FILE.npy" writes the output for FILE.npy's input beside it as FILE.out.npy, and end of file ends it.
+"""
+import argparse
+import json
+import sys
+import time
+
+import numpy as np
+
+from bench_common import ramp
+
+
+def make_litert(path, batch, threads):
+    from ai_edge_litert.interpreter import Interpreter
+
+    net = Interpreter(model_path=path, num_threads=threads)  # the XNNPACK delegate is the default
+    entry = net.get_input_details()[0]["index"]
+    if net.get_input_details()[0]["shape"][0] != batch:
+        net.resize_tensor_input(entry, [batch, *net.get_input_details()[0]["shape"][1:]])
+    net.allocate_tensors()
+    leave = net.get_output_details()[0]["index"]
+
+    def run(x):
+        net.set_tensor(entry, x)
+        net.invoke()
+        return net.get_tensor(leave)
+
+    def timed(x):  # the input is in place, as it is for the others
+        net.set_tensor(entry, x)
+        return net.invoke
+
+    return run, timed
+
+
+def make_tensorflow(path, batch, threads):
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    loaded = tf.saved_model.load(path)
+    signature = loaded.signatures["serving_default"]
+    name = next(iter(signature.structured_input_signature[1]))
+    function = tf.function(lambda x: next(iter(signature(**{name: x}).values())),
+                           input_signature=[tf.TensorSpec([batch, 224, 224, 3], tf.float32)])
+
+    def run(x):
+        return function(tf.constant(x)).numpy()
+
+    def timed(x):
+        held = tf.constant(x)
+        return lambda: function(held).numpy()
+
+    return run, timed
+
+
+def make_torch(path, batch, threads):
+    import torch
+    from torch_lite0 import read_lite0
+
+    torch.set_num_threads(threads)
+    net = read_lite0(path)
+
+    def prepare(x):  # NHWC memory, which is what channels_last means
+        return torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2)
+
+    def run(x):
+        with torch.inference_mode():
+            return net(prepare(x)).numpy()
+
+    def timed(x):
+        held = prepare(x)
+
+        def once():
+            with torch.inference_mode():
+                net(held)
+        return once
+
+    return run, timed
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("peer", choices=["litert", "tensorflow", "torch"])
+    parser.add_argument("model")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    o = parser.parse_args()
+    make = {"litert": make_litert, "tensorflow": make_tensorflow, "torch": make_torch}[o.peer]
+    run, timed = make(o.model, o.batch, o.threads)
+    once = timed(ramp(o.batch))
+    once()
+    print(json.dumps({"ready": o.peer}), flush=True)
+    for line in sys.stdin:
+        words = line.split()
+        if words[0] == "output":
+            np.save(words[1].removesuffix(".npy") + ".out.npy", run(np.load(words[1])))
+            print(json.dumps({"written": True}), flush=True)
+            continue
+        warmup, runs = map(int, words)
+        for _ in range(warmup):
+            once()
+        times = []
+        for _ in range(runs):
+            began = time.perf_counter_ns()
+            once()
+            times.append((time.perf_counter_ns() - began) * 1e-6)
+        print(json.dumps({"ms": times}), flush=True)
+
+
+main()
