@@ -48,7 +48,9 @@ void cli_progress_show(cli_progress *p, const char *stage, int64_t done, int64_t
     char left[24];
     if (p->quiet)
         return;
-    if (!p->stage || strcmp(p->stage, stage) != 0 || done == 0 || now < p->began_ns) {
+    bool anew = !p->stage || strcmp(p->stage, stage) != 0 || done < p->last_done; /* another epoch of a stage, too */
+    p->last_done = done;
+    if (anew) {
         p->stage = stage;
         p->began_ns = now;
         p->last_ns = now;

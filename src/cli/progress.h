@@ -13,6 +13,7 @@ typedef struct cli_progress {
     bool bar_shown;
     uint64_t began_ns, last_ns;
     const char *stage;
+    int64_t last_done;
 } cli_progress;
 
 cli_progress cli_progress_make(bool quiet);
