@@ -17,7 +17,8 @@ int main(int argc, char **argv) {
     }
     graft_status status = graft_model_open(argv[1], &model, &err);
     if (status == GRAFT_OK) /* all cores; the signature that TensorFlow calls serving_default */
-        status = graft_session_new(model, graft_model_find_signature(model, NULL), 0, &session, &err);
+        status =
+            graft_session_new(model, graft_model_find_signature(model, NULL), 0, &session, &err);
     if (status == GRAFT_OK)
         status = graft_predict_file(session, argv[2], TOP, best, &count, &err);
     for (int32_t i = 0; i < count; i++)

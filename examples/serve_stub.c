@@ -1,6 +1,6 @@
 /*
- * The inside of a prediction service: serve_stub MODEL reads a picture's path per line and answers a line of JSON. A plan
- * is made once and kept warm; a bad picture is an answer, not the end.
+ * The inside of a prediction service: serve_stub MODEL reads a picture's path per line and answers
+ * a line of JSON. A plan is made once and kept warm; a bad picture is an answer, not the end.
  */
 #include <graft/graft.h>
 #include <stdio.h>
@@ -12,10 +12,11 @@ static void answer(graft_session *session, const char *path) {
     int32_t count = 0;
     uint64_t began = graft_clock_now_ns();
     if (graft_predict_file(session, path, 1, &best, &count, &err) != GRAFT_OK)
-        printf("{\"error\": %d, \"status\": \"%s\"}\n", graft_status_http(err.code), graft_status_name(err.code));
+        printf("{\"error\": %d, \"status\": \"%s\"}\n", graft_status_http(err.code),
+               graft_status_name(err.code));
     else
-        printf("{\"index\": %d, \"score\": %.4f, \"ms\": %.2f}\n", (int)best.index, (double)best.score,
-               (double)(graft_clock_now_ns() - began) * 1e-6);
+        printf("{\"index\": %d, \"score\": %.4f, \"ms\": %.2f}\n", (int)best.index,
+               (double)best.score, (double)(graft_clock_now_ns() - began) * 1e-6);
     fflush(stdout);
 }
 
@@ -30,7 +31,8 @@ int main(int argc, char **argv) {
     }
     graft_status status = graft_model_open(argv[1], &model, &err);
     if (status == GRAFT_OK)
-        status = graft_session_new(model, graft_model_find_signature(model, NULL), 1, &session, &err);
+        status =
+            graft_session_new(model, graft_model_find_signature(model, NULL), 1, &session, &err);
     while (status == GRAFT_OK && fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0])

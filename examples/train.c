@@ -7,8 +7,8 @@
 static bool on_event(void *context, const graft_train_event *event) {
     (void)context;
     if (event->kind == GRAFT_TRAIN_EPOCH)
-        printf("%s %d/%d: loss %.4f, accuracy %.3f\n", event->stage, (int)event->epoch, (int)event->epochs, event->loss,
-               event->accuracy);
+        printf("%s %d/%d: loss %.4f, accuracy %.3f\n", event->stage, (int)event->epoch,
+               (int)event->epochs, event->loss, event->accuracy);
     return true; /* false would stop the run */
 }
 
@@ -32,6 +32,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "train: %s\n", err.message);
         return 1;
     }
-    printf("accuracy on the training pictures %.3f, written to %s\n", result.train_top1, options.out);
+    printf("accuracy on the training pictures %.3f, written to %s\n", result.train_top1,
+           options.out);
     return 0;
 }

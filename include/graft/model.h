@@ -1,6 +1,7 @@
 /*
- * Models: a graph with its signatures, parameters, preprocessing and labels. A Graft model directory is a TensorFlow
- * SavedModel with assets/labels.txt and assets.extra/graft.json beside it.
+ * Models: a graph with its signatures, parameters, preprocessing and labels. A Graft model
+ * directory is a TensorFlow SavedModel with assets/labels.txt and assets.extra/graft.json beside
+ * it.
  *
  * Simple: graft_model_open, graft_model_predict_file. Any model on named tensors: graft_session.
  */
@@ -22,37 +23,52 @@ extern "C" {
 typedef struct graft_model graft_model;
 
 /**
- * Loads a model: a hub handle ("google/efficientnet/lite0/classification/1"), or the path of a SavedModel directory.
+ * Loads a model: a hub handle ("google/efficientnet/lite0/classification/1"), or the path of a
+ * SavedModel directory.
  *
- * @return OK; NOT_FOUND; DATA_LOSS for damaged files; UNIMPLEMENTED for a format or op that is not read, naming it
- * Owner: caller frees with graft_model_free().   Cost: weights are mapped, not copied.
+ * @return OK; NOT_FOUND; DATA_LOSS for damaged files; UNIMPLEMENTED for a format or op that is not
+ * read, naming it Owner: caller frees with graft_model_free().   Cost: weights are mapped, not
+ * copied.
  */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_open(const char *path_or_handle, graft_model **out, graft_error *err);
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_open(const char *path_or_handle,
+                                                         graft_model **out, graft_error *err);
 GRAFT_API void graft_model_free(graft_model *model);
 
-/* --- What it is; all text is borrowed from the model ---------------------------------------------------------- */
+/*
+ * --- What it is; all text is borrowed from the model
+ * ----------------------------------------------------------
+ */
 
-GRAFT_API const char *graft_model_name(const graft_model *model);     /* handle or path as given */
-GRAFT_API const char *graft_model_backbone(const graft_model *model); /* handle of the backbone, NULL if unknown */
-/** The preprocessing rule it was trained with; false if it is not a picture model or says nothing. */
+GRAFT_API const char *graft_model_name(const graft_model *model); /* handle or path as given */
+GRAFT_API const char *
+graft_model_backbone(const graft_model *model); /* handle of the backbone, NULL if unknown */
+/**
+ * The preprocessing rule it was trained with; false if it is not a picture model or says nothing.
+ */
 GRAFT_API bool graft_model_preprocess(const graft_model *model, graft_preprocess *out);
 GRAFT_API int32_t graft_model_label_count(const graft_model *model); /* 0: no labels */
 GRAFT_API const char *graft_model_label(const graft_model *model, int32_t index);
-GRAFT_API int64_t graft_model_parameter_count(const graft_model *model, bool trainable_only); /* scalars */
+GRAFT_API int64_t graft_model_parameter_count(const graft_model *model,
+                                              bool trainable_only); /* scalars */
 /** The text of assets.extra/graft.json, NULL if there is none. */
 GRAFT_API const char *graft_model_card_json(const graft_model *model);
 
 GRAFT_API int32_t graft_model_signature_count(const graft_model *model);
 GRAFT_API const char *graft_model_signature_name(const graft_model *model, int32_t signature);
-/** -1 if there is none of this name; NULL asks for the default one (serving_default, or the only one). */
+/**
+ * -1 if there is none of this name; NULL asks for the default one (serving_default, or the only
+ * one).
+ */
 GRAFT_API int32_t graft_model_find_signature(const graft_model *model, const char *name);
 /** Why a signature cannot be run here (a string op, an op not read), NULL if it can. */
 GRAFT_API const char *graft_model_signature_problem(const graft_model *model, int32_t signature);
 GRAFT_API int32_t graft_model_input_count(const graft_model *model, int32_t signature);
 GRAFT_API int32_t graft_model_output_count(const graft_model *model, int32_t signature);
 /** Name and descriptor (dimension -1: any). False if out of range. */
-GRAFT_API bool graft_model_input(const graft_model *model, int32_t signature, int32_t i, const char **name, graft_tensor_desc *desc);
-GRAFT_API bool graft_model_output(const graft_model *model, int32_t signature, int32_t i, const char **name, graft_tensor_desc *desc);
+GRAFT_API bool graft_model_input(const graft_model *model, int32_t signature, int32_t i,
+                                 const char **name, graft_tensor_desc *desc);
+GRAFT_API bool graft_model_output(const graft_model *model, int32_t signature, int32_t i,
+                                  const char **name, graft_tensor_desc *desc);
 
 /** One layer of a summary. */
 typedef struct graft_layer_info {
@@ -62,40 +78,61 @@ typedef struct graft_layer_info {
     int64_t parameters, macs; /* macs for batch 1 */
     bool trainable;
 } graft_layer_info;
-/** Layers of a signature in order, with every unknown batch dimension as 1. Free with graft_layers_free. */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_layers(const graft_model *model, int32_t signature, graft_layer_info **out,
-                                                           int32_t *count, graft_error *err);
+/**
+ * Layers of a signature in order, with every unknown batch dimension as 1. Free with
+ * graft_layers_free.
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_layers(const graft_model *model,
+                                                           int32_t signature,
+                                                           graft_layer_info **out, int32_t *count,
+                                                           graft_error *err);
 GRAFT_API void graft_layers_free(graft_layer_info *layers);
-/** Ops a signature's source uses, as the source names them, with counts and whether Graft runs them. */
+/**
+ * Ops a signature's source uses, as the source names them, with counts and whether Graft runs them.
+ */
 typedef struct graft_op_info {
     const char *name;
     int32_t count;
     bool supported;
 } graft_op_info;
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_ops(const graft_model *model, int32_t signature, graft_op_info **out,
-                                                        int32_t *count, graft_error *err);
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_ops(const graft_model *model, int32_t signature,
+                                                        graft_op_info **out, int32_t *count,
+                                                        graft_error *err);
 GRAFT_API void graft_ops_free(graft_op_info *ops);
 
-/* --- Running --------------------------------------------------------------------------------------------------- */
+/*
+ * --- Running -------------------------------------------------------------------------------------
+ * --------------
+ */
 
-/** A model signature made ready for running; keeps a small cache of plans by input shape. One thread at a time. */
+/**
+ * A model signature made ready for running; keeps a small cache of plans by input shape. One thread
+ * at a time.
+ */
 typedef struct graft_session graft_session;
 
 /** threads 0: the cores there are. The model must outlive the session. */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_new(const graft_model *model, int32_t signature, int32_t threads,
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_new(const graft_model *model,
+                                                          int32_t signature, int32_t threads,
                                                           graft_session **out, graft_error *err);
 GRAFT_API void graft_session_free(graft_session *session);
 /**
  * Runs the signature.
  *
- * @param inputs  one per model input, matched by name (a single input may carry any name); data borrowed for the call
- * @param outputs [out] output_count tensors, in the signature's order; data borrowed until the next run or free
+ * @param inputs  one per model input, matched by name (a single input may carry any name); data
+ * borrowed for the call
+ * @param outputs [out] output_count tensors, in the signature's order; data borrowed until the next
+ * run or free
  * @return OK; INVALID_ARGUMENT naming the input for a wrong name, type or shape
  */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_run(graft_session *session, const graft_tensor *inputs, int32_t input_count,
-                                                          graft_tensor *outputs, int32_t output_count, graft_error *err);
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_run(graft_session *session,
+                                                          const graft_tensor *inputs,
+                                                          int32_t input_count,
+                                                          graft_tensor *outputs,
+                                                          int32_t output_count, graft_error *err);
 /** Peak bytes of the workspace and of packed weights of the plan used last. */
-GRAFT_API void graft_session_memory(const graft_session *session, size_t *arena_bytes, size_t *packed_bytes);
+GRAFT_API void graft_session_memory(const graft_session *session, size_t *arena_bytes,
+                                    size_t *packed_bytes);
 
 /** One step of a profile. */
 typedef struct graft_profile_row {
@@ -105,9 +142,13 @@ typedef struct graft_profile_row {
 } graft_profile_row;
 GRAFT_API void graft_session_profile(graft_session *session, bool on);
 /** Rows of the plan used last; borrowed until the next run with another shape. */
-GRAFT_API int32_t graft_session_profile_rows(graft_session *session, const graft_profile_row **rows);
+GRAFT_API int32_t graft_session_profile_rows(graft_session *session,
+                                             const graft_profile_row **rows);
 
-/* --- Pictures to labels ------------------------------------------------------------------------------------------ */
+/*
+ * --- Pictures to labels
+ * ------------------------------------------------------------------------------------------
+ */
 
 typedef struct graft_prediction {
     int32_t index;
@@ -115,9 +156,13 @@ typedef struct graft_prediction {
     float score;
 } graft_prediction;
 
-/** Decodes, preprocesses and classifies one file; writes the `top` best, best first; *count <= top is how many. */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_predict_file(graft_session *session, const char *path, int32_t top,
-                                                           graft_prediction *out, int32_t *count, graft_error *err);
+/**
+ * Decodes, preprocesses and classifies one file; writes the `top` best, best first; *count <= top
+ * is how many.
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_predict_file(graft_session *session, const char *path,
+                                                           int32_t top, graft_prediction *out,
+                                                           int32_t *count, graft_error *err);
 
 /** Result of graft_evaluate; arrays of `classes`, confusion[actual * classes + predicted]. */
 typedef struct graft_evaluation {
@@ -129,28 +174,48 @@ typedef struct graft_evaluation {
 } graft_evaluation;
 typedef void (*graft_progress_fn)(void *context, int64_t done, int64_t total);
 /**
- * Evaluates a classifier on a split; classes are matched by name (the data set is renumbered to the model's labels).
+ * Evaluates a classifier on a split; classes are matched by name (the data set is renumbered to the
+ * model's labels).
  *
- * @param options NULL: the model's own rule, on the test split, else validation, else all; never shuffled or augmented
- * @param out     loss is Keras' (mean of -log p, p clipped at 1e-7); scores that are no distribution count as logits
- * Free with graft_evaluation_deinit.
+ * @param options NULL: the model's own rule, on the test split, else validation, else all; never
+ * shuffled or augmented
+ * @param out     loss is Keras' (mean of -log p, p clipped at 1e-7); scores that are no
+ * distribution count as logits Free with graft_evaluation_deinit.
  */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_evaluate(graft_session *session, graft_dataset *dataset, const graft_data_options *options,
-                                                       graft_progress_fn progress, void *context, graft_evaluation *out,
-                                                       graft_error *err);
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_evaluate(graft_session *session,
+                                                       graft_dataset *dataset,
+                                                       const graft_data_options *options,
+                                                       graft_progress_fn progress, void *context,
+                                                       graft_evaluation *out, graft_error *err);
 GRAFT_API void graft_evaluation_deinit(graft_evaluation *evaluation);
 
-/* --- Writing ------------------------------------------------------------------------------------------------------- */
+/*
+ * --- Writing -------------------------------------------------------------------------------------
+ * ------------------
+ */
 
-/** Writes a SavedModel directory, atomically; replace: an existing Graft model directory is swapped out. */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_save(const graft_model *model, const char *dir, bool replace, graft_error *err);
+/**
+ * Writes a SavedModel directory, atomically; replace: an existing Graft model directory is swapped
+ * out.
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_save(const graft_model *model, const char *dir,
+                                                         bool replace, graft_error *err);
 
-/* --- Named arrays on disk (NumPy .npz / .npy) ------------------------------------------------------------------------ */
+/*
+ * --- Named arrays on disk (NumPy .npz / .npy)
+ * ------------------------------------------------------------------------
+ */
 
-/** Reads every array of an .npz or the one of an .npy file (named after the file). Free with graft_arrays_free. */
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_arrays_read(const char *path, graft_tensor **out, int32_t *count, graft_error *err);
+/**
+ * Reads every array of an .npz or the one of an .npy file (named after the file). Free with
+ * graft_arrays_free.
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_arrays_read(const char *path, graft_tensor **out,
+                                                          int32_t *count, graft_error *err);
 GRAFT_API void graft_arrays_free(graft_tensor *arrays, int32_t count);
-GRAFT_API GRAFT_MUST_CHECK graft_status graft_arrays_write(const char *path, const graft_tensor *arrays, int32_t count, graft_error *err);
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_arrays_write(const char *path,
+                                                           const graft_tensor *arrays,
+                                                           int32_t count, graft_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 /*
  * Status codes and error values: the one way every Graft function reports failure.
  *
- * Numbers are TensorFlow's (tensorflow/core/protobuf/error_codes.proto), which are gRPC's too, so a status crosses
- * the wire unchanged. An error value has a fixed size: reporting never allocates.
+ * Numbers are TensorFlow's (tensorflow/core/protobuf/error_codes.proto), which are gRPC's too, so a
+ * status crosses the wire unchanged. An error value has a fixed size: reporting never allocates.
  */
 #ifndef GRAFT_STATUS_H
 #define GRAFT_STATUS_H
@@ -45,13 +45,19 @@ typedef enum graft_status { GRAFT_STATUS_LIST(GRAFT_STATUS_ENUM_) } graft_status
 
 #define GRAFT_ERROR_MESSAGE_BYTES 512
 
-/** What went wrong and where. `message` is one lower-case sentence: where, what was found, what was expected. */
+/**
+ * What went wrong and where. `message` is one lower-case sentence: where, what was found, what was
+ * expected.
+ */
 typedef struct graft_error {
     graft_status code;
     char message[GRAFT_ERROR_MESSAGE_BYTES];
 } graft_error;
 
-/** Returns the lower-case name of a status ("not found"), or "unknown" for a number outside the list. */
+/**
+ * Returns the lower-case name of a status ("not found"), or "unknown" for a number outside the
+ * list.
+ */
 GRAFT_API const char *graft_status_name(graft_status status);
 
 /** Returns the HTTP status TensorFlow Serving answers with for this status. */

@@ -16,15 +16,22 @@ extern "C" {
 
 GRAFT_API const char *graft_version(void); /* "0.1.0" */
 
-typedef enum graft_log_severity { GRAFT_LOG_DEBUG, GRAFT_LOG_INFO, GRAFT_LOG_WARNING, GRAFT_LOG_ERROR } graft_log_severity;
+typedef enum graft_log_severity {
+    GRAFT_LOG_DEBUG,
+    GRAFT_LOG_INFO,
+    GRAFT_LOG_WARNING,
+    GRAFT_LOG_ERROR
+} graft_log_severity;
 typedef void (*graft_log_sink)(void *context, graft_log_severity severity, const char *message);
 /** Where log lines go; call once, at start. Default: nowhere. */
 GRAFT_API void graft_log_to(graft_log_sink sink, void *context);
 
-GRAFT_API int32_t graft_cpu_count(void);          /* cores this process may use */
-GRAFT_API const char *graft_cpu_name(void);       /* the processor's own name */
-GRAFT_API const char *graft_cpu_level(void);      /* kernels in use: "scalar", "avx2", "avx512", "neon" */
-GRAFT_API const char *graft_cpu_level_best(void); /* what the processor has, whatever GRAFT_CPU says */
+GRAFT_API int32_t graft_cpu_count(void);    /* cores this process may use */
+GRAFT_API const char *graft_cpu_name(void); /* the processor's own name */
+GRAFT_API const char *
+graft_cpu_level(void); /* kernels in use: "scalar", "avx2", "avx512", "neon" */
+GRAFT_API const char *
+graft_cpu_level_best(void); /* what the processor has, whatever GRAFT_CPU says */
 /** The i-th library or feature of this build, with its version or "no"; false past the end. */
 GRAFT_API bool graft_build_feature(size_t i, const char **name, const char **value);
 GRAFT_API double graft_peak_rss_mb(void);

@@ -1,8 +1,9 @@
 /*
  * Tensors as the public interface sees them: element type, shape, bytes.
  *
- * Element types carry TensorFlow's DataType numbers (tensorflow/core/framework/types.proto). Data is dense, row-major,
- * little-endian; images are NHWC. A dimension of -1 in a descriptor means "known when the graph is run".
+ * Element types carry TensorFlow's DataType numbers (tensorflow/core/framework/types.proto). Data
+ * is dense, row-major, little-endian; images are NHWC. A dimension of -1 in a descriptor means
+ * "known when the graph is run".
  */
 #ifndef GRAFT_TENSOR_H
 #define GRAFT_TENSOR_H
@@ -37,15 +38,19 @@ extern "C" {
 typedef enum graft_dtype { GRAFT_DTYPE_NONE = 0, GRAFT_DTYPE_LIST(GRAFT_DTYPE_ENUM_) } graft_dtype;
 #undef GRAFT_DTYPE_ENUM_
 
-/** A shape: `rank` dimensions, outermost first. Rank 0 is a scalar; -1 as a dimension is "not known yet". */
+/**
+ * A shape: `rank` dimensions, outermost first. Rank 0 is a scalar; -1 as a dimension is "not known
+ * yet".
+ */
 typedef struct graft_shape {
     int32_t rank;
     int64_t dims[GRAFT_MAX_RANK];
 } graft_shape;
 
 /**
- * Affine quantisation, real = scale * (q - zero_point); one pair for the whole tensor or one per index of `axis`
- * (TFLite's quantization_spec). Borrowed by descriptors; lives in the arena of the graph or model it came with.
+ * Affine quantisation, real = scale * (q - zero_point); one pair for the whole tensor or one per
+ * index of `axis` (TFLite's quantization_spec). Borrowed by descriptors; lives in the arena of the
+ * graph or model it came with.
  */
 typedef struct graft_quant {
     const float *scales;
@@ -61,7 +66,10 @@ typedef struct graft_tensor_desc {
     const graft_quant *quant;
 } graft_tensor_desc;
 
-/** A named tensor. Whether `data` is owned or borrowed is said by the function that gives or takes it. */
+/**
+ * A named tensor. Whether `data` is owned or borrowed is said by the function that gives or takes
+ * it.
+ */
 typedef struct graft_tensor {
     const char *name;
     graft_tensor_desc desc;

@@ -28,7 +28,8 @@ static void print_log(void *context, graft_log_severity severity, const char *me
 }
 
 int cli_fail(const char *verb, const graft_error *err) {
-    fprintf(stderr, "graft %s: %s\n", verb, err->message[0] ? err->message : graft_status_name(err->code));
+    fprintf(stderr, "graft %s: %s\n", verb,
+            err->message[0] ? err->message : graft_status_name(err->code));
     return CLI_FAILED;
 }
 
@@ -38,7 +39,8 @@ const char *cli_desc_text(const graft_tensor_desc *desc, char out[128]) {
         if (desc->shape.dims[i] < 0)
             at += snprintf(out + at, 128 - (size_t)at, "%s?", i ? "," : "");
         else
-            at += snprintf(out + at, 128 - (size_t)at, "%s%lld", i ? "," : "", (long long)desc->shape.dims[i]);
+            at += snprintf(out + at, 128 - (size_t)at, "%s%lld", i ? "," : "",
+                           (long long)desc->shape.dims[i]);
     }
     (void)snprintf(out + at, 128 - (size_t)at, "]");
     return out;
@@ -60,9 +62,11 @@ int cli_dispatch(const char *verb, const cli_subverb *table, int argc, char **ar
         if (argc > 0 && strcmp(v->name, argv[0]) == 0)
             return v->run(argc - 1, argv + 1);
     }
-    if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "help") == 0)) {
+    if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 ||
+                     strcmp(argv[0], "help") == 0)) {
         char title[160];
-        (void)snprintf(title, sizeof title, "Usage: %s VERB ...    (%s VERB --help tells more)", prefix, prefix);
+        (void)snprintf(title, sizeof title, "Usage: %s VERB ...    (%s VERB --help tells more)",
+                       prefix, prefix);
         show_verbs(title, table);
         return CLI_OK;
     }
@@ -71,8 +75,8 @@ int cli_dispatch(const char *verb, const cli_subverb *table, int argc, char **ar
         return CLI_USAGE;
     }
     const char *near = graft_nearest_word(argv[0], words, count);
-    fprintf(stderr, "%s: unknown verb '%s'%s%s%s; see %s --help\n", prefix, argv[0], near ? "; did you mean '" : "",
-            near ? near : "", near ? "'?" : "", prefix);
+    fprintf(stderr, "%s: unknown verb '%s'%s%s%s; see %s --help\n", prefix, argv[0],
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", prefix);
     return CLI_USAGE;
 }
 

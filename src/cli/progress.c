@@ -48,7 +48,8 @@ void cli_progress_show(cli_progress *p, const char *stage, int64_t done, int64_t
     char left[24];
     if (p->quiet)
         return;
-    bool anew = !p->stage || strcmp(p->stage, stage) != 0 || done < p->last_done; /* another epoch of a stage, too */
+    bool anew = !p->stage || strcmp(p->stage, stage) != 0 ||
+                done < p->last_done; /* another epoch of a stage, too */
     p->last_done = done;
     if (anew) {
         p->stage = stage;

@@ -1,5 +1,6 @@
 /*
- * Progress on stderr: a bar with rate and time left on a terminal, a plain line every few seconds otherwise.
+ * Progress on stderr: a bar with rate and time left on a terminal, a plain line every few seconds
+ * otherwise.
  */
 #ifndef GRAFT_CLI_PROGRESS_H
 #define GRAFT_CLI_PROGRESS_H

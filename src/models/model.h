@@ -1,6 +1,7 @@
 /*
- * The model object behind graft/model.h: signatures over one parameter set, with preprocessing, labels and card. Format
- * readers and family builders make it; writers take it. The graph that was read or built is kept as it is.
+ * The model object behind graft/model.h: signatures over one parameter set, with preprocessing,
+ * labels and card. Format readers and family builders make it; writers take it. The graph that was
+ * read or built is kept as it is.
  */
 #ifndef GFT_MODELS_MODEL_H
 #define GFT_MODELS_MODEL_H
@@ -18,7 +19,10 @@ typedef struct gft_signature {
     int32_t op_count;
 } gft_signature;
 
-/* What must stay alive because parameters borrow from it (a mapped checkpoint); closed with the model. */
+/*
+ * What must stay alive because parameters borrow from it (a mapped checkpoint); closed with the
+ * model.
+ */
 typedef struct gft_model_keep {
     void (*close)(void *object);
     void *object;
@@ -45,44 +49,66 @@ struct graft_model {
 };
 
 GRAFT_MUST_CHECK graft_status gft_model_new(graft_model **out, graft_error *err);
-GRAFT_MUST_CHECK graft_status gft_model_keep_open(graft_model *model, void (*close)(void *), void *object, graft_error *err);
-GRAFT_MUST_CHECK graft_status gft_model_add_signature(graft_model *model, const char *name, gft_graph *graph_take, graft_error *err);
-GRAFT_MUST_CHECK graft_status gft_model_set_labels(graft_model *model, const char *const *labels, int32_t count, graft_error *err);
-/** graft.json to fields and back (jansson). set_card parses; make_card writes model->card from the fields plus `extra` (JSON object text, may be NULL). */
-GRAFT_MUST_CHECK graft_status gft_model_set_card(graft_model *model, const char *json, const char *where, graft_error *err);
-GRAFT_MUST_CHECK graft_status gft_model_make_card(graft_model *model, const char *extra, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_model_keep_open(graft_model *model, void (*close)(void *),
+                                                  void *object, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_model_add_signature(graft_model *model, const char *name,
+                                                      gft_graph *graph_take, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_model_set_labels(graft_model *model, const char *const *labels,
+                                                   int32_t count, graft_error *err);
+/**
+ * graft.json to fields and back (jansson). set_card parses; make_card writes model->card from the
+ * fields plus `extra` (JSON object text, may be NULL).
+ */
+GRAFT_MUST_CHECK graft_status gft_model_set_card(graft_model *model, const char *json,
+                                                 const char *where, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_model_make_card(graft_model *model, const char *extra,
+                                                  graft_error *err);
 
 /* --- TensorFlow: models/savedmodel_read*.c, models/savedmodel_write*.c --- */
 
-/** Reads a SavedModel directory into a model (graphs, parameters mapped from variables/, labels, card). */
-GRAFT_MUST_CHECK graft_status gft_savedmodel_read(const char *dir, graft_model **out, graft_error *err);
 /**
- * Writes a SavedModel that TensorFlow, tf_hub, Keras' TFSMLayer, the TFLite converter and the C API load: signature
- * serving_default from signatures[0], serving_jpeg when it takes pictures and has_preprocess, __call__(inputs, training),
- * variables, trainable_variables, regularization_losses. Atomic.
+ * Reads a SavedModel directory into a model (graphs, parameters mapped from variables/, labels,
+ * card).
  */
-GRAFT_MUST_CHECK graft_status gft_savedmodel_write(const graft_model *model, const char *dir, bool replace, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_savedmodel_read(const char *dir, graft_model **out,
+                                                  graft_error *err);
+/**
+ * Writes a SavedModel that TensorFlow, tf_hub, Keras' TFSMLayer, the TFLite converter and the C API
+ * load: signature serving_default from signatures[0], serving_jpeg when it takes pictures and
+ * has_preprocess, __call__(inputs, training), variables, trainable_variables,
+ * regularization_losses. Atomic.
+ */
+GRAFT_MUST_CHECK graft_status gft_savedmodel_write(const graft_model *model, const char *dir,
+                                                   bool replace, graft_error *err);
 
 /* --- Families: models/<family>.c --- */
 
 /* Weights by name while a family is built: returns data (borrowed, keeps as long as the source) or an error. desc is what
  * the builder expects: dtype and shape are checked. */
-typedef graft_status (*gft_weight_source)(void *context, const char *name, const graft_tensor_desc *desc, const void **data,
+typedef graft_status (*gft_weight_source)(void *context, const char *name,
+                                          const graft_tensor_desc *desc, const void **data,
                                           graft_error *err);
 
-/** EfficientNet-Lite0..4 feature vector (classes = 0) or classification; input float32 RGB 0..255, normalised inside. */
-GRAFT_MUST_CHECK graft_status gft_efficientnet_lite_build(graft_model *model, int32_t variant, int32_t classes, gft_weight_source source,
+/**
+ * EfficientNet-Lite0..4 feature vector (classes = 0) or classification; input float32 RGB 0..255,
+ * normalised inside.
+ */
+GRAFT_MUST_CHECK graft_status gft_efficientnet_lite_build(graft_model *model, int32_t variant,
+                                                          int32_t classes, gft_weight_source source,
                                                           void *context, graft_error *err);
 
 /* --- Heads: models/head.c --- */
 
 /**
- * Appends "dense:128,relu/dropout:0.5" and then dense(classes)+softmax to a graph. Parameters "head/dense/kernel", ... are
- * added (Glorot uniform by seed, zero bias) under layers "head/dense", "head/dropout", "head/predictions".
+ * Appends "dense:128,relu/dropout:0.5" and then dense(classes)+softmax to a graph. Parameters
+ * "head/dense/kernel", ... are added (Glorot uniform by seed, zero bias) under layers "head/dense",
+ * "head/dropout", "head/predictions".
  * @param logits [out] value before softmax
  */
-GRAFT_MUST_CHECK graft_status gft_head_append(gft_graph *graph, gft_value_id features, const char *spec, int32_t classes, uint64_t seed,
-                                              gft_value_id *logits, gft_value_id *probabilities, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_head_append(gft_graph *graph, gft_value_id features,
+                                              const char *spec, int32_t classes, uint64_t seed,
+                                              gft_value_id *logits, gft_value_id *probabilities,
+                                              graft_error *err);
 /** Checks a head's text alone. */
 GRAFT_MUST_CHECK graft_status gft_head_check(const char *spec, graft_error *err);
 

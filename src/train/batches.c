@@ -16,29 +16,36 @@ static graft_status make_buffers(gft_batches *b, const gft_split *split, graft_e
         size_t bytes;
         desc.shape.dims[0] = b->batch_size;
         if (!gft_desc_bytes(&desc, &bytes))
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "freeze line: a tensor of unknown size crosses it");
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "freeze line: a tensor of unknown size crosses it");
         b->crossings[i] = gft_malloc_aligned(bytes);
         if (!b->crossings[i])
             return gft_fail_memory(err, bytes, "a batch of features");
     }
     b->labels = gft_malloc((size_t)b->batch_size * sizeof *b->labels);
-    return b->labels ? GRAFT_OK : gft_fail_memory(err, (unsigned long long)b->batch_size * 4, "labels of a batch");
+    return b->labels
+               ? GRAFT_OK
+               : gft_fail_memory(err, (unsigned long long)b->batch_size * 4, "labels of a batch");
 }
 
 static graft_status fill_cache(gft_batches *b, const gft_batches_options *o, graft_error *err) {
-    GFT_TRY(gft_features_extract(&b->source, o->memory_bytes, o->spill_path, o->progress, o->context, &b->features, err));
+    GFT_TRY(gft_features_extract(&b->source, o->memory_bytes, o->spill_path, o->progress,
+                                 o->context, &b->features, err));
     b->cached = true;
     b->skipped = graft_pipeline_broken_count(b->pipeline);
     b->total = b->features.count;
-    graft_pipeline_free(b->pipeline); /* its threads and prefetched batches are not needed any more */
+    graft_pipeline_free(
+        b->pipeline); /* its threads and prefetched batches are not needed any more */
     b->pipeline = NULL;
     b->source.pipeline = NULL;
     b->order = gft_malloc((size_t)b->total * sizeof *b->order + 1);
-    return b->order ? GRAFT_OK : gft_fail_memory(err, (unsigned long long)b->total * 4, "sample order");
+    return b->order ? GRAFT_OK
+                    : gft_fail_memory(err, (unsigned long long)b->total * 4, "sample order");
 }
 
-graft_status gft_batches_make(const graft_dataset *dataset, const gft_split *split, gft_runner *frozen,
-                              const gft_batches_options *options, gft_batches *out, graft_error *err) {
+graft_status gft_batches_make(const graft_dataset *dataset, const gft_split *split,
+                              gft_runner *frozen, const gft_batches_options *options,
+                              gft_batches *out, graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_batches b = {.batch_size = options->data->batch_size};
     GFT_GOTO(make_buffers(&b, split, err));
@@ -64,7 +71,8 @@ void gft_batches_deinit(gft_batches *b) {
     memset(b, 0, sizeof *b);
 }
 
-graft_status gft_batches_begin(gft_batches *b, int64_t epoch, bool shuffle, uint64_t seed, graft_error *err) {
+graft_status gft_batches_begin(gft_batches *b, int64_t epoch, bool shuffle, uint64_t seed,
+                               graft_error *err) {
     if (!b->cached)
         return graft_pipeline_begin(b->pipeline, epoch, err);
     for (int64_t i = 0; i < b->total; i++)

@@ -1,6 +1,7 @@
 /*
- * Batches of what crosses the freeze line, with labels: from cached features, or straight from the picture pipeline
- * (augmentation, or nothing frozen). The rest of the trainer does not see the difference.
+ * Batches of what crosses the freeze line, with labels: from cached features, or straight from the
+ * picture pipeline (augmentation, or nothing frozen). The rest of the trainer does not see the
+ * difference.
  */
 #ifndef GFT_TRAIN_BATCHES_H
 #define GFT_TRAIN_BATCHES_H
@@ -31,11 +32,14 @@ typedef struct gft_batches_options {
 } gft_batches_options;
 
 /** split and frozen (NULL: pictures cross) are borrowed. Owner: gft_batches_deinit. */
-GRAFT_MUST_CHECK graft_status gft_batches_make(const graft_dataset *dataset, const gft_split *split, gft_runner *frozen,
-                                               const gft_batches_options *options, gft_batches *out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_batches_make(const graft_dataset *dataset, const gft_split *split,
+                                               gft_runner *frozen,
+                                               const gft_batches_options *options, gft_batches *out,
+                                               graft_error *err);
 void gft_batches_deinit(gft_batches *batches);
 /** Starts an epoch; shuffle orders it by (seed, epoch). */
-GRAFT_MUST_CHECK graft_status gft_batches_begin(gft_batches *batches, int64_t epoch, bool shuffle, uint64_t seed, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_batches_begin(gft_batches *batches, int64_t epoch, bool shuffle,
+                                                uint64_t seed, graft_error *err);
 /** *n rows are in crossings and labels; 0 ends the epoch. */
 GRAFT_MUST_CHECK graft_status gft_batches_next(gft_batches *batches, int64_t *n, graft_error *err);
 

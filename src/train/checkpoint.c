@@ -39,7 +39,8 @@ static graft_status write_bundle(const char *prefix, const gft_master *m, graft_
                 status = gft_fail_memory(err, 64, "checkpoint key");
                 goto done;
             }
-            GFT_GOTO(gft_bundle_writer_add(writer, key, &p->desc, data + m->offsets[i], bytes, err));
+            GFT_GOTO(
+                gft_bundle_writer_add(writer, key, &p->desc, data + m->offsets[i], bytes, err));
         }
     }
     status = gft_bundle_writer_commit(writer, err);
@@ -62,9 +63,11 @@ static double get_real(const json_t *o, const char *key) {
 }
 
 static char *state_text(const gft_train_state *s, const char *fingerprint, const char *prefix) {
-    json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:b, s:i, s:I, s:I}", "checkpoint", prefix, "settings", fingerprint, "stage",
-                          s->stage, "epoch", s->epoch, "total_epochs", s->total_epochs, "stage_done", (int)s->stage_done, "wait",
-                          s->wait, "iterations", (json_int_t)s->iterations, "global_step", (json_int_t)s->global_step);
+    json_t *o =
+        json_pack("{s:s, s:s, s:i, s:i, s:i, s:b, s:i, s:I, s:I}", "checkpoint", prefix, "settings",
+                  fingerprint, "stage", s->stage, "epoch", s->epoch, "total_epochs",
+                  s->total_epochs, "stage_done", (int)s->stage_done, "wait", s->wait, "iterations",
+                  (json_int_t)s->iterations, "global_step", (json_int_t)s->global_step);
     if (!o)
         return NULL;
     set_real(o, "best_val_loss", s->best_val_loss);
@@ -77,7 +80,10 @@ static char *state_text(const gft_train_state *s, const char *fingerprint, const
     return text;
 }
 
-/* Everything in dir that is not of the checkpoint that counts is from one before it, or from a killed write. */
+/*
+ * Everything in dir that is not of the checkpoint that counts is from one before it, or from a
+ * killed write.
+ */
 static void drop_others(const char *dir, const char *prefix) {
     gft_dir_entry *entries = NULL;
     size_t count = 0;
@@ -95,7 +101,8 @@ static void drop_others(const char *dir, const char *prefix) {
     gft_dir_list_free(entries, count);
 }
 
-graft_status gft_checkpoint_write(const char *dir, const gft_train_state *state, const char *fingerprint, const gft_master *master,
+graft_status gft_checkpoint_write(const char *dir, const gft_train_state *state,
+                                  const char *fingerprint, const gft_master *master,
                                   graft_error *err) {
     graft_status status = GRAFT_OK;
     char name[48];
@@ -136,7 +143,9 @@ static graft_status load_state(const char *dir, json_t **out, bool *found, graft
         !json_is_string(json_object_get(*out, "settings"))) {
         json_decref(*out);
         *out = NULL;
-        status = gft_fail(err, GRAFT_DATA_LOSS, "%s: is no checkpoint state (JSON with 'checkpoint' and 'settings')", path);
+        status =
+            gft_fail(err, GRAFT_DATA_LOSS,
+                     "%s: is no checkpoint state (JSON with 'checkpoint' and 'settings')", path);
     }
 done:
     gft_free(text);
@@ -155,8 +164,10 @@ static bool get_integer(const json_t *o, const char *key, int64_t max, int64_t *
 static bool parse_state(const json_t *o, gft_train_state *s) {
     int64_t stage, epoch, total, wait;
     if (!get_integer(o, "stage", 1 << 20, &stage) || !get_integer(o, "epoch", 1 << 30, &epoch) ||
-        !get_integer(o, "total_epochs", 1 << 30, &total) || !get_integer(o, "wait", 1 << 30, &wait) ||
-        !get_integer(o, "iterations", INT64_MAX, &s->iterations) || !get_integer(o, "global_step", INT64_MAX, &s->global_step))
+        !get_integer(o, "total_epochs", 1 << 30, &total) ||
+        !get_integer(o, "wait", 1 << 30, &wait) ||
+        !get_integer(o, "iterations", INT64_MAX, &s->iterations) ||
+        !get_integer(o, "global_step", INT64_MAX, &s->global_step))
         return false;
     s->stage = (int32_t)stage;
     s->epoch = (int32_t)epoch;
@@ -171,7 +182,8 @@ static bool parse_state(const json_t *o, gft_train_state *s) {
     return true;
 }
 
-graft_status gft_checkpoint_read(const char *dir, const char *fingerprint, gft_train_state *state, bool *found, graft_error *err) {
+graft_status gft_checkpoint_read(const char *dir, const char *fingerprint, gft_train_state *state,
+                                 bool *found, graft_error *err) {
     json_t *o;
     graft_status status = GRAFT_OK;
     gft_train_state s = {0};
@@ -180,21 +192,26 @@ graft_status gft_checkpoint_read(const char *dir, const char *fingerprint, gft_t
         return GRAFT_OK;
     const char *settings = json_string_value(json_object_get(o, "settings"));
     if (strcmp(settings, fingerprint) != 0)
-        status = gft_fail(err, GRAFT_FAILED_PRECONDITION, "%s: was made with other settings (%s); now: %s", dir, settings, fingerprint);
+        status =
+            gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                     "%s: was made with other settings (%s); now: %s", dir, settings, fingerprint);
     else if (!parse_state(o, &s))
-        status = gft_fail(err, GRAFT_DATA_LOSS, "%s/state.json: a counter is missing or out of range", dir);
+        status = gft_fail(err, GRAFT_DATA_LOSS,
+                          "%s/state.json: a counter is missing or out of range", dir);
     else
         *state = s;
     json_decref(o);
     return status;
 }
 
-static graft_status load_tensor(gft_bundle *bundle, const char *key, const gft_param *p, float *out, graft_error *err) {
+static graft_status load_tensor(gft_bundle *bundle, const char *key, const gft_param *p, float *out,
+                                graft_error *err) {
     gft_arena arena;
     graft_tensor tensor;
     const gft_bundle_entry *entry = gft_bundle_find(bundle, key);
     if (!entry || entry->dtype != GRAFT_F32 || !gft_shape_equal(&entry->shape, &p->desc.shape))
-        return gft_fail(err, GRAFT_DATA_LOSS, "checkpoint: no tensor '%s' of the shape of parameter '%s'", key, p->name);
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "checkpoint: no tensor '%s' of the shape of parameter '%s'", key, p->name);
     gft_arena_init(&arena);
     graft_status status = gft_bundle_read(bundle, entry, &arena, &tensor, err);
     if (status == GRAFT_OK)
@@ -209,7 +226,8 @@ static graft_status load_kinds(gft_bundle *bundle, gft_master *m, graft_error *e
         for (int32_t i = 0; data && i < m->count; i++) {
             const gft_param *p = &m->params->items[m->ids[i]];
             char *key = gft_format("%s/%s", kind_names[kind], p->name);
-            graft_status status = key ? load_tensor(bundle, key, p, data + m->offsets[i], err) : gft_fail_memory(err, 64, "key");
+            graft_status status = key ? load_tensor(bundle, key, p, data + m->offsets[i], err)
+                                      : gft_fail_memory(err, 64, "key");
             gft_free(key);
             GFT_TRY(status);
         }
@@ -228,7 +246,8 @@ graft_status gft_checkpoint_load(const char *dir, gft_master *master, graft_erro
     const char *name = json_string_value(json_object_get(o, "checkpoint"));
     char *prefix = NULL;
     if (strchr(name, '/') || strlen(name) < 2) {
-        status = gft_fail(err, GRAFT_DATA_LOSS, "%s/state.json: '%s' names no checkpoint", dir, name);
+        status =
+            gft_fail(err, GRAFT_DATA_LOSS, "%s/state.json: '%s' names no checkpoint", dir, name);
         goto done;
     }
     prefix = gft_format("%s/%.*s", dir, (int)strlen(name) - 1, name);

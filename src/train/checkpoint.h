@@ -1,6 +1,7 @@
 /*
- * Checkpoints: one TensorBundle per epoch (TensorFlow's own checkpoint files) and a state.json that names the one that
- * counts. Writing the bundle first and replacing state.json last makes every moment a good one to be killed.
+ * Checkpoints: one TensorBundle per epoch (TensorFlow's own checkpoint files) and a state.json that
+ * names the one that counts. Writing the bundle first and replacing state.json last makes every
+ * moment a good one to be killed.
  */
 #ifndef GFT_TRAIN_CHECKPOINT_H
 #define GFT_TRAIN_CHECKPOINT_H
@@ -21,16 +22,24 @@ typedef struct gft_train_state {
     double train_loss, train_accuracy;       /* of the last epoch */
 } gft_train_state;
 
-/** Saves state and master into dir, drops the checkpoint before it. fingerprint: text a later read must match. */
-GRAFT_MUST_CHECK graft_status gft_checkpoint_write(const char *dir, const gft_train_state *state, const char *fingerprint,
+/**
+ * Saves state and master into dir, drops the checkpoint before it. fingerprint: text a later read
+ * must match.
+ */
+GRAFT_MUST_CHECK graft_status gft_checkpoint_write(const char *dir, const gft_train_state *state,
+                                                   const char *fingerprint,
                                                    const gft_master *master, graft_error *err);
 /**
  * Reads the state. *found = false if dir has no checkpoint.
  * @return FAILED_PRECONDITION if it was made with other settings; DATA_LOSS if damaged
  */
-GRAFT_MUST_CHECK graft_status gft_checkpoint_read(const char *dir, const char *fingerprint, gft_train_state *state, bool *found,
+GRAFT_MUST_CHECK graft_status gft_checkpoint_read(const char *dir, const char *fingerprint,
+                                                  gft_train_state *state, bool *found,
                                                   graft_error *err);
-/** Fills weights, best weights and slots of a master with exactly the parameters that were saved. */
-GRAFT_MUST_CHECK graft_status gft_checkpoint_load(const char *dir, gft_master *master, graft_error *err);
+/**
+ * Fills weights, best weights and slots of a master with exactly the parameters that were saved.
+ */
+GRAFT_MUST_CHECK graft_status gft_checkpoint_load(const char *dir, gft_master *master,
+                                                  graft_error *err);
 
 #endif

@@ -52,9 +52,11 @@ static graft_status map_spill(gft_features *f, size_t bytes, const char *path, g
     return GRAFT_OK;
 }
 
-static graft_status reserve(gft_features *f, uint64_t memory_bytes, const char *spill_path, graft_error *err) {
+static graft_status reserve(gft_features *f, uint64_t memory_bytes, const char *spill_path,
+                            graft_error *err) {
     size_t bytes;
-    if (!gft_size_mul((size_t)f->capacity, (size_t)f->elems, &bytes) || !gft_size_mul(bytes, sizeof(float), &bytes))
+    if (!gft_size_mul((size_t)f->capacity, (size_t)f->elems, &bytes) ||
+        !gft_size_mul(bytes, sizeof(float), &bytes))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "features: too many pictures");
     f->labels = gft_malloc((size_t)f->capacity * sizeof *f->labels + 1);
     if (!f->labels)
@@ -65,10 +67,11 @@ static graft_status reserve(gft_features *f, uint64_t memory_bytes, const char *
     return f->data ? GRAFT_OK : gft_fail_memory(err, bytes, "cached features");
 }
 
-graft_status gft_features_of_batch(const gft_features_source *source, const graft_batch *batch, float *const *crossings,
-                                   graft_error *err) {
+graft_status gft_features_of_batch(const gft_features_source *source, const graft_batch *batch,
+                                   float *const *crossings, graft_error *err) {
     if (!source->frozen) {
-        size_t bytes = (size_t)batch->count * (size_t)batch->height * (size_t)batch->width * 3 * sizeof(float);
+        size_t bytes =
+            (size_t)batch->count * (size_t)batch->height * (size_t)batch->width * 3 * sizeof(float);
         memcpy(crossings[0], batch->f32, bytes);
         return GRAFT_OK;
     }
@@ -81,9 +84,12 @@ graft_status gft_features_of_batch(const gft_features_source *source, const graf
     return gft_run_execute(run, inputs, outputs, err);
 }
 
-/* One crossing is computed where it is kept; several are interleaved per sample through a bounce buffer. */
-static graft_status extract_batch(const gft_features_source *source, const graft_batch *batch, gft_features *f, float *bounce,
-                                  graft_error *err) {
+/*
+ * One crossing is computed where it is kept; several are interleaved per sample through a bounce
+ * buffer.
+ */
+static graft_status extract_batch(const gft_features_source *source, const graft_batch *batch,
+                                  gft_features *f, float *bounce, graft_error *err) {
     float *crossings[GFT_SPLIT_MAX_CROSSINGS];
     float *at = f->crossing_count == 1 ? f->data + f->count * f->elems : bounce;
     for (int32_t i = 0; i < f->crossing_count; i++) {
@@ -104,10 +110,12 @@ static graft_status extract_batch(const gft_features_source *source, const graft
     return GRAFT_OK;
 }
 
-graft_status gft_features_extract(const gft_features_source *source, uint64_t memory_bytes, const char *spill_path,
-                                  gft_features_progress progress, void *context, gft_features *out, graft_error *err) {
+graft_status gft_features_extract(const gft_features_source *source, uint64_t memory_bytes,
+                                  const char *spill_path, gft_features_progress progress,
+                                  void *context, gft_features *out, graft_error *err) {
     graft_status status = GRAFT_OK;
-    gft_features f = {.crossing_count = source->split->crossing_count, .elems = gft_features_elems(source->split)};
+    gft_features f = {.crossing_count = source->split->crossing_count,
+                      .elems = gft_features_elems(source->split)};
     float *bounce = NULL;
     size_t bounce_elems = 0;
     f.capacity = graft_pipeline_samples(source->pipeline);
@@ -132,7 +140,8 @@ graft_status gft_features_extract(const gft_features_source *source, uint64_t me
         }
         GFT_GOTO(extract_batch(source, &batch, &f, bounce, err));
         if (progress && !progress(context, f.count, f.capacity)) {
-            status = gft_fail(err, GRAFT_CANCELLED, "training was stopped while features were computed");
+            status =
+                gft_fail(err, GRAFT_CANCELLED, "training was stopped while features were computed");
             goto done;
         }
     }
@@ -153,7 +162,8 @@ void gft_features_deinit(gft_features *features) {
     memset(features, 0, sizeof *features);
 }
 
-void gft_features_gather(const gft_features *f, const uint32_t *index, int64_t n, float *const *crossings, int32_t *labels) {
+void gft_features_gather(const gft_features *f, const uint32_t *index, int64_t n,
+                         float *const *crossings, int32_t *labels) {
     for (int64_t i = 0; i < n; i++) {
         const float *from = f->data + (int64_t)index[i] * f->elems;
         for (int32_t c = 0; c < f->crossing_count; c++) {

@@ -24,22 +24,28 @@ graft_status gft_fine_tune_parse(const char *text, gft_fine_tune *out, graft_err
     else if (head == 7 && strncmp(text, "gradual", 7) == 0)
         f.mode = GFT_FINE_GRADUAL;
     else
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "fine-tune: '%s' is not known; %s", text, expected);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "fine-tune: '%s' is not known; %s", text,
+                        expected);
     if (colon) {
         size_t length = strlen(colon + 1);
-        if (length > 0 && length < sizeof number && f.mode == GFT_FINE_LAST && colon[length] == '%') {
+        if (length > 0 && length < sizeof number && f.mode == GFT_FINE_LAST &&
+            colon[length] == '%') {
             f.mode = GFT_FINE_LAST_PERCENT;
             length--;
         }
         if (length == 0 || length >= sizeof number)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "fine-tune: '%s' lacks its number; %s", text, expected);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "fine-tune: '%s' lacks its number; %s",
+                            text, expected);
         memcpy(number, colon + 1, length);
         number[length] = '\0';
         bool ok = gft_words_f64(number, &f.amount) && f.amount > 0;
-        ok = ok && (f.mode == GFT_FINE_LAST_PERCENT ? f.amount <= 100 : f.amount == floor(f.amount) && f.amount <= 1e6);
+        ok = ok &&
+             (f.mode == GFT_FINE_LAST_PERCENT ? f.amount <= 100
+                                              : f.amount == floor(f.amount) && f.amount <= 1e6);
         if (!ok)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "fine-tune: '%s': %s is not %s", text, number,
-                            f.mode == GFT_FINE_LAST_PERCENT ? "in (0,100]" : "a whole number above 0");
+            return gft_fail(
+                err, GRAFT_INVALID_ARGUMENT, "fine-tune: '%s': %s is not %s", text, number,
+                f.mode == GFT_FINE_LAST_PERCENT ? "in (0,100]" : "a whole number above 0");
     }
     *out = f;
     return GRAFT_OK;
@@ -52,7 +58,10 @@ static bool same_block(const char *a, const char *b) {
 }
 
 static int32_t layer_index(gft_layers *l, const char *name) {
-    /* layers are runs, so the last one is the usual answer; look back for graphs that interleave them */
+    /*
+     * layers are runs, so the last one is the usual answer; look back for graphs that interleave
+     * them
+     */
     for (int32_t i = l->count - 1; i >= 0; i--)
         if (strcmp(l->names[i], name) == 0)
             return i;
@@ -60,11 +69,13 @@ static int32_t layer_index(gft_layers *l, const char *name) {
     if (l->count == 0)
         l->block[0] = 0;
     else
-        l->block[l->count] = l->block[l->count - 1] + (same_block(l->names[l->count - 1], name) ? 0 : 1);
+        l->block[l->count] =
+            l->block[l->count - 1] + (same_block(l->names[l->count - 1], name) ? 0 : 1);
     return l->count++;
 }
 
-graft_status gft_layers_make(const gft_graph *graph, gft_node_id first_head, gft_layers *out, graft_error *err) {
+graft_status gft_layers_make(const gft_graph *graph, gft_node_id first_head, gft_layers *out,
+                             graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_layers l = {0};
     int32_t count = 0;

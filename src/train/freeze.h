@@ -1,34 +1,50 @@
 /*
- * Which layers are trained: "last:N", "last:P%", "all", and the blocks of gradual unfreezing. Layers are the graph's layer
- * names in order, the backbone's only (a head is always trained).
+ * Which layers are trained: "last:N", "last:P%", "all", and the blocks of gradual unfreezing.
+ * Layers are the graph's layer names in order, the backbone's only (a head is always trained).
  */
 #ifndef GFT_TRAIN_FREEZE_H
 #define GFT_TRAIN_FREEZE_H
 
 #include "graph/graph.h"
 
-typedef enum gft_fine_tune_mode { GFT_FINE_NONE, GFT_FINE_LAST, GFT_FINE_LAST_PERCENT, GFT_FINE_ALL, GFT_FINE_GRADUAL } gft_fine_tune_mode;
+typedef enum gft_fine_tune_mode {
+    GFT_FINE_NONE,
+    GFT_FINE_LAST,
+    GFT_FINE_LAST_PERCENT,
+    GFT_FINE_ALL,
+    GFT_FINE_GRADUAL
+} gft_fine_tune_mode;
 
 typedef struct gft_fine_tune {
     gft_fine_tune_mode mode;
     double amount; /* layers, per cent, or blocks at most (gradual; 0 = no bound) */
 } gft_fine_tune;
 
-GRAFT_MUST_CHECK graft_status gft_fine_tune_parse(const char *text, gft_fine_tune *out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_fine_tune_parse(const char *text, gft_fine_tune *out,
+                                                  graft_error *err);
 
 typedef struct gft_layers {
-    const char **names;      /* distinct layer names in order; borrowed from the graph */
-    int32_t *block;          /* block number of each layer, 0 = nearest the input */
-    int32_t *layer_of_param; /* per parameter of the set: layer index, -1 if the graph does not use it */
+    const char **names; /* distinct layer names in order; borrowed from the graph */
+    int32_t *block;     /* block number of each layer, 0 = nearest the input */
+    int32_t *
+        layer_of_param; /* per parameter of the set: layer index, -1 if the graph does not use it */
     int32_t count, block_count;
 } gft_layers;
 
-/** Lists the layers of nodes before first_head. A block is a run of layers with the same name up to the first '_'. */
-GRAFT_MUST_CHECK graft_status gft_layers_make(const gft_graph *graph, gft_node_id first_head, gft_layers *out, graft_error *err);
+/**
+ * Lists the layers of nodes before first_head. A block is a run of layers with the same name up to
+ * the first '_'.
+ */
+GRAFT_MUST_CHECK graft_status gft_layers_make(const gft_graph *graph, gft_node_id first_head,
+                                              gft_layers *out, graft_error *err);
 void gft_layers_deinit(gft_layers *layers);
 /** First trained layer for a mode; for GRADUAL: the first layer of the last `blocks` blocks. */
-int32_t gft_layers_first_trained(const gft_layers *layers, const gft_fine_tune *fine_tune, int32_t blocks);
-/** Marks parameters of layers >= first trainable, of earlier ones not; statistics never; parameters of no layer stay. */
+int32_t gft_layers_first_trained(const gft_layers *layers, const gft_fine_tune *fine_tune,
+                                 int32_t blocks);
+/**
+ * Marks parameters of layers >= first trainable, of earlier ones not; statistics never; parameters
+ * of no layer stay.
+ */
 void gft_layers_apply(const gft_layers *layers, gft_params *params, int32_t first);
 
 #endif

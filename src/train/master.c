@@ -1,6 +1,6 @@
 /*
- * Contiguous trainable parameters (master.h). Each parameter gets its home in the set's arena when the master is made,
- * so that putting the weights back cannot fail.
+ * Contiguous trainable parameters (master.h). Each parameter gets its home in the set's arena when
+ * the master is made, so that putting the weights back cannot fail.
  */
 #include "train/master.h"
 
@@ -30,14 +30,16 @@ static graft_status lay_out(gft_master *m, graft_error *err) {
     m->offsets = gft_calloc((size_t)params->count, sizeof *m->offsets);
     m->homes = gft_calloc((size_t)params->count, sizeof *m->homes);
     if (!m->ids || !m->offsets || !m->homes)
-        return gft_fail_memory(err, (unsigned long long)params->count * sizeof *m->offsets, "trainable parameters");
+        return gft_fail_memory(err, (unsigned long long)params->count * sizeof *m->offsets,
+                               "trainable parameters");
     size_t at = 0;
     for (int32_t i = 0; i < params->count; i++) {
         const gft_param *p = &params->items[i];
         if (!p->trainable)
             continue;
         if (p->desc.dtype != GRAFT_F32)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "parameter '%s' is %s; only float32 can be trained", p->name,
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "parameter '%s' is %s; only float32 can be trained", p->name,
                             graft_dtype_name(p->desc.dtype));
         m->ids[m->count] = i;
         m->offsets[m->count++] = at;
@@ -79,12 +81,14 @@ graft_status gft_master_new(gft_params *params, int slots, gft_master **out, gra
         ok = m->homes[i] != NULL;
     }
     if (!ok) {
-        status = gft_fail_memory(err, bytes * (size_t)(3 + slots), "weights, gradients and optimiser slots");
+        status = gft_fail_memory(err, bytes * (size_t)(3 + slots),
+                                 "weights, gradients and optimiser slots");
         goto done;
     }
     for (int32_t i = 0; i < m->count; i++) {
         gft_param *p = &params->items[m->ids[i]];
-        memcpy(m->weights + m->offsets[i], p->data, (size_t)gft_shape_elems(&p->desc.shape) * sizeof(float));
+        memcpy(m->weights + m->offsets[i], p->data,
+               (size_t)gft_shape_elems(&p->desc.shape) * sizeof(float));
         p->data = m->weights + m->offsets[i];
     }
     gft_master_save_best(m);
@@ -106,6 +110,10 @@ void gft_master_free(gft_master *m) {
     release(m);
 }
 
-void gft_master_save_best(gft_master *m) { memcpy(m->best, m->weights, (size_t)m->elems * sizeof(float)); }
+void gft_master_save_best(gft_master *m) {
+    memcpy(m->best, m->weights, (size_t)m->elems * sizeof(float));
+}
 
-void gft_master_restore_best(gft_master *m) { memcpy(m->weights, m->best, (size_t)m->elems * sizeof(float)); }
+void gft_master_restore_best(gft_master *m) {
+    memcpy(m->weights, m->best, (size_t)m->elems * sizeof(float));
+}

@@ -1,5 +1,6 @@
 /*
- * Keras 3's Adam, AdamW, SGD (momentum, Nesterov) and RMSprop; see optimizer.h. Element-wise, so slices run in parallel.
+ * Keras 3's Adam, AdamW, SGD (momentum, Nesterov) and RMSprop; see optimizer.h. Element-wise, so
+ * slices run in parallel.
  */
 #include "train/optimizer.h"
 
@@ -30,8 +31,9 @@ static bool set_option(gft_optimizer *o, const char *key, double value) {
     const struct {
         const char *name;
         double *where;
-    } options[] = {{"beta_1", &o->beta_1},     {"beta_2", &o->beta_2},   {"rho", &o->rho},
-                   {"momentum", &o->momentum}, {"epsilon", &o->epsilon}, {"weight_decay", &o->weight_decay}};
+    } options[] = {{"beta_1", &o->beta_1},   {"beta_2", &o->beta_2},
+                   {"rho", &o->rho},         {"momentum", &o->momentum},
+                   {"epsilon", &o->epsilon}, {"weight_decay", &o->weight_decay}};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         if (strcmp(options[i].name, key) == 0) {
             *options[i].where = value;
@@ -41,7 +43,8 @@ static bool set_option(gft_optimizer *o, const char *key, double value) {
     return false;
 }
 
-static graft_status parse_option(gft_optimizer *o, const char *word, const char *text, graft_error *err) {
+static graft_status parse_option(gft_optimizer *o, const char *word, const char *text,
+                                 graft_error *err) {
     char buffer[64];
     size_t length = strlen(word);
     if (length >= sizeof buffer)
@@ -52,7 +55,8 @@ static graft_status parse_option(gft_optimizer *o, const char *word, const char 
     if (equals) {
         *equals = '\0';
         if (!gft_words_f64(equals + 1, &value) || value < 0)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "optimizer '%s': '%s' is not a number >= 0", text, equals + 1);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "optimizer '%s': '%s' is not a number >= 0", text, equals + 1);
     }
     if (strcmp(buffer, "nesterov") == 0) {
         o->nesterov = value != 0;
@@ -60,7 +64,8 @@ static graft_status parse_option(gft_optimizer *o, const char *word, const char 
     }
     if (!equals || !set_option(o, buffer, value))
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "optimizer '%s': unknown option '%s'; expected beta_1, beta_2, rho, momentum, epsilon, weight_decay "
+                        "optimizer '%s': unknown option '%s'; expected beta_1, beta_2, rho, "
+                        "momentum, epsilon, weight_decay "
                         "(each =NUMBER) or nesterov",
                         text, word);
     return GRAFT_OK;
@@ -68,7 +73,8 @@ static graft_status parse_option(gft_optimizer *o, const char *word, const char 
 
 static graft_status check(const gft_optimizer *o, const char *text, graft_error *err) {
     if (o->beta_1 >= 1 || o->beta_2 >= 1 || o->rho >= 1 || o->momentum > 1)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "optimizer '%s': beta_1, beta_2 and rho are below 1, momentum at most 1",
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "optimizer '%s': beta_1, beta_2 and rho are below 1, momentum at most 1",
                         text);
     return GRAFT_OK;
 }
@@ -79,7 +85,8 @@ graft_status gft_optimizer_parse(const char *text, gft_optimizer *out, graft_err
     char copy[256];
     size_t length = strlen(text);
     if (length >= sizeof copy)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "optimizer: text of %zu bytes is too long", length);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "optimizer: text of %zu bytes is too long",
+                        length);
     memcpy(copy, text, length + 1);
     char *colon = strchr(copy, ':');
     if (colon)
@@ -89,7 +96,8 @@ graft_status gft_optimizer_parse(const char *text, gft_optimizer *out, graft_err
         kind++;
     if (kind == 4) {
         const char *near = gft_words_nearest(copy, names, 4);
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "optimizer: unknown '%s'; expected adam, adamw, sgd or rmsprop%s%s%s", copy,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "optimizer: unknown '%s'; expected adam, adamw, sgd or rmsprop%s%s%s", copy,
                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
     }
     o.kind = (gft_optimizer_kind)kind;
@@ -183,10 +191,12 @@ static void run_slice(void *context, int64_t task, int worker) {
         adam(u, from, to);
 }
 
-void gft_optimizer_step(const gft_optimizer *optimizer, double lr, int64_t iteration, float *weights, const float *grads,
-                        float *const *slots, int64_t count, gft_pool *pool) {
+void gft_optimizer_step(const gft_optimizer *optimizer, double lr, int64_t iteration,
+                        float *weights, const float *grads, float *const *slots, int64_t count,
+                        gft_pool *pool) {
     double t = (double)iteration;
-    double corrected = lr * sqrt(1.0 - pow(optimizer->beta_2, t)) / (1.0 - pow(optimizer->beta_1, t));
+    double corrected =
+        lr * sqrt(1.0 - pow(optimizer->beta_2, t)) / (1.0 - pow(optimizer->beta_1, t));
     update u = {optimizer, (float)lr, (float)corrected, weights, grads, slots, count};
     gft_pool_run(pool, gft_i64_ceil_div(count, SLICE), run_slice, &u);
 }

@@ -22,9 +22,11 @@ graft_train_options graft_train_options_default(void) {
                                  .seed = 1};
 }
 
-static graft_status check_range(const char *name, double value, double low, double high, graft_error *err) {
+static graft_status check_range(const char *name, double value, double low, double high,
+                                graft_error *err) {
     if (!(value >= low && value <= high))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: %g is not in %g..%g", name, value, low, high);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: %g is not in %g..%g", name, value, low,
+                        high);
     return GRAFT_OK;
 }
 
@@ -33,7 +35,8 @@ graft_status gft_train_options_check(const graft_train_options *o, graft_error *
     gft_fine_tune fine_tune;
     graft_resize_mode mode;
     if (!o->backbone || !o->backbone[0])
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "backbone: none given; expected a hub handle or a SavedModel directory");
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "backbone: none given; expected a hub handle or a SavedModel directory");
     if (!o->out || !o->out[0])
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "out: no directory given for the model");
     GFT_TRY(gft_head_check(o->head ? o->head : "", err));

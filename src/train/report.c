@@ -20,7 +20,8 @@ void gft_report_info(gft_trainer *t, graft_train_event_kind kind, const char *fo
     (void)t->event(t->context, &event);
 }
 
-bool gft_report_progress(gft_trainer *t, const char *stage, int64_t done, int64_t total, uint64_t since_ns) {
+bool gft_report_progress(gft_trainer *t, const char *stage, int64_t done, int64_t total,
+                         uint64_t since_ns) {
     uint64_t now = gft_clock_ns();
     if (!t->event || (done < total && now - t->last_progress_ns < 100000000u))
         return true;
@@ -45,7 +46,8 @@ static graft_status log_epoch(gft_trainer *t, const graft_train_event *e, graft_
         GFT_TRY(gft_events_flush(t->train_events, err));
     }
     if (t->validation_events) {
-        GFT_TRY(gft_events_scalar(t->validation_events, "epoch_accuracy", step, e->val_accuracy, err));
+        GFT_TRY(
+            gft_events_scalar(t->validation_events, "epoch_accuracy", step, e->val_accuracy, err));
         GFT_TRY(gft_events_scalar(t->validation_events, "epoch_loss", step, e->val_loss, err));
         GFT_TRY(gft_events_flush(t->validation_events, err));
     }
@@ -55,6 +57,7 @@ static graft_status log_epoch(gft_trainer *t, const graft_train_event *e, graft_
 graft_status gft_report_epoch(gft_trainer *t, const graft_train_event *event, graft_error *err) {
     GFT_TRY(log_epoch(t, event, err));
     if (t->event && !t->event(t->context, event))
-        return gft_fail(err, GRAFT_CANCELLED, "training was stopped after epoch %d", (int)t->state.total_epochs);
+        return gft_fail(err, GRAFT_CANCELLED, "training was stopped after epoch %d",
+                        (int)t->state.total_epochs);
     return GRAFT_OK;
 }

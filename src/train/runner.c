@@ -3,7 +3,8 @@
  */
 #include "train/runner.h"
 
-gft_runner gft_runner_make(const gft_graph *graph, const gft_plan_options *options, gft_pool *pool) {
+gft_runner gft_runner_make(const gft_graph *graph, const gft_plan_options *options,
+                           gft_pool *pool) {
     return (gft_runner){.graph = graph, .pool = pool, .options = *options};
 }
 

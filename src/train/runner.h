@@ -1,5 +1,6 @@
 /*
- * A graph run at whatever batch size comes: keeps a plan and a workspace for the sizes used last (full batch, rest).
+ * A graph run at whatever batch size comes: keeps a plan and a workspace for the sizes used last
+ * (full batch, rest).
  */
 #ifndef GFT_TRAIN_RUNNER_H
 #define GFT_TRAIN_RUNNER_H
@@ -23,7 +24,11 @@ typedef struct gft_runner {
 
 gft_runner gft_runner_make(const gft_graph *graph, const gft_plan_options *options, gft_pool *pool);
 void gft_runner_deinit(gft_runner *runner);
-/** The run for this batch size (inputs' first dimension). Borrowed, valid until the next call with another size. */
-GRAFT_MUST_CHECK graft_status gft_runner_get(gft_runner *runner, int64_t batch, gft_run **out, graft_error *err);
+/**
+ * The run for this batch size (inputs' first dimension). Borrowed, valid until the next call with
+ * another size.
+ */
+GRAFT_MUST_CHECK graft_status gft_runner_get(gft_runner *runner, int64_t batch, gft_run **out,
+                                             graft_error *err);
 
 #endif

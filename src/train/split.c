@@ -1,6 +1,6 @@
 /*
- * Cutting a graph at the freeze line (split.h): mark the nodes that depend on trained parameters, collect the values that
- * cross, copy both sides.
+ * Cutting a graph at the freeze line (split.h): mark the nodes that depend on trained parameters,
+ * collect the values that cross, copy both sides.
  */
 #include "train/split.h"
 
@@ -39,8 +39,10 @@ static graft_status add_crossing(cutter *c, gft_value_id id, graft_error *err) {
         if (c->crossings[i] == id)
             return GRAFT_OK;
     if (c->crossing_count == GFT_SPLIT_MAX_CROSSINGS)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "freeze line: more than %d tensors cross it; freeze another number of layers",
-                        GFT_SPLIT_MAX_CROSSINGS);
+        return gft_fail(
+            err, GRAFT_INVALID_ARGUMENT,
+            "freeze line: more than %d tensors cross it; freeze another number of layers",
+            GFT_SPLIT_MAX_CROSSINGS);
     c->crossings[c->crossing_count++] = id;
     return GRAFT_OK;
 }
@@ -57,8 +59,12 @@ static graft_status mark(cutter *c, gft_node_id first_trained, graft_error *err)
     return GRAFT_OK;
 }
 
-/* The value of `to` that stands for `id`: inputs are there already, constants and parameters are made at first use. */
-static graft_status stand_in(const gft_graph *from, gft_graph *to, gft_value_id *map, gft_value_id id, graft_error *err) {
+/*
+ * The value of `to` that stands for `id`: inputs are there already, constants and parameters are
+ * made at first use.
+ */
+static graft_status stand_in(const gft_graph *from, gft_graph *to, gft_value_id *map,
+                             gft_value_id id, graft_error *err) {
     const gft_value *v = gft_graph_value(from, id);
     if (map[id] >= 0)
         return GRAFT_OK;
@@ -69,10 +75,11 @@ static graft_status stand_in(const gft_graph *from, gft_graph *to, gft_value_id 
     return gft_fail(err, GRAFT_INTERNAL, "freeze line: a value is used before it is made");
 }
 
-static graft_status copy_node(const gft_graph *from, gft_graph *to, gft_value_id *map, const gft_node *node, bool trained,
-                              graft_error *err) {
+static graft_status copy_node(const gft_graph *from, gft_graph *to, gft_value_id *map,
+                              const gft_node *node, bool trained, graft_error *err) {
     graft_status status = GRAFT_OK;
-    gft_value_id *ids = gft_calloc((size_t)(node->input_count + node->output_count) + 1, sizeof *ids);
+    gft_value_id *ids =
+        gft_calloc((size_t)(node->input_count + node->output_count) + 1, sizeof *ids);
     if (!ids)
         return gft_fail_memory(err, sizeof *ids, "freeze line");
     for (int32_t i = 0; i < node->input_count; i++) {
@@ -96,10 +103,12 @@ done:
     return status;
 }
 
-static graft_status copy_side(const cutter *c, bool trained, gft_graph *to, gft_value_id *map, graft_error *err) {
+static graft_status copy_side(const cutter *c, bool trained, gft_graph *to, gft_value_id *map,
+                              graft_error *err) {
     for (int32_t k = 0; k < c->order_count; k++)
         if (c->trained[c->order[k]] == trained)
-            GFT_TRY(copy_node(c->graph, to, map, gft_graph_node(c->graph, c->order[k]), trained, err));
+            GFT_TRY(
+                copy_node(c->graph, to, map, gft_graph_node(c->graph, c->order[k]), trained, err));
     gft_graph_set_layer(to, NULL);
     return GRAFT_OK;
 }
@@ -115,16 +124,19 @@ static graft_status make_frozen(const cutter *c, gft_split *out, graft_error *er
     graft_status status = GRAFT_OK;
     bool only_inputs = true;
     for (int32_t i = 0; i < c->crossing_count; i++)
-        only_inputs = only_inputs && gft_graph_value(c->graph, c->crossings[i])->kind == GFT_VALUE_INPUT;
+        only_inputs =
+            only_inputs && gft_graph_value(c->graph, c->crossings[i])->kind == GFT_VALUE_INPUT;
     if (only_inputs)
         return GRAFT_OK;
     gft_value_id *map = new_map(c->graph);
     if (!map)
-        return gft_fail_memory(err, (unsigned long long)c->graph->value_count * sizeof *map, "freeze line");
+        return gft_fail_memory(err, (unsigned long long)c->graph->value_count * sizeof *map,
+                               "freeze line");
     GFT_GOTO(gft_graph_new(c->graph->params, &out->frozen, err));
     for (int32_t i = 0; i < c->graph->input_count; i++) {
         gft_value_id id = c->graph->inputs[i].value;
-        GFT_GOTO(gft_graph_input(out->frozen, c->graph->inputs[i].name, &gft_graph_value(c->graph, id)->desc, &map[id], err));
+        GFT_GOTO(gft_graph_input(out->frozen, c->graph->inputs[i].name,
+                                 &gft_graph_value(c->graph, id)->desc, &map[id], err));
     }
     GFT_GOTO(copy_side(c, false, out->frozen, map, err));
     for (int32_t i = 0; i < c->crossing_count; i++) {
@@ -141,26 +153,30 @@ done:
 static graft_status make_trained(const cutter *c, gft_split *out, graft_error *err) {
     out->map = new_map(c->graph);
     if (!out->map)
-        return gft_fail_memory(err, (unsigned long long)c->graph->value_count * sizeof *out->map, "freeze line");
+        return gft_fail_memory(err, (unsigned long long)c->graph->value_count * sizeof *out->map,
+                               "freeze line");
     GFT_TRY(gft_graph_new(c->graph->params, &out->trained, err));
     for (int32_t i = 0; i < c->crossing_count; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "crossing_%d", (int)i);
         out->crossings[i] = gft_graph_value(c->graph, c->crossings[i])->desc;
-        GFT_TRY(gft_graph_input(out->trained, name, &out->crossings[i], &out->map[c->crossings[i]], err));
+        GFT_TRY(gft_graph_input(out->trained, name, &out->crossings[i], &out->map[c->crossings[i]],
+                                err));
     }
     out->crossing_count = c->crossing_count;
     return copy_side(c, true, out->trained, out->map, err);
 }
 
-graft_status gft_split_make(const gft_graph *graph, gft_node_id first_trained, gft_split *out, graft_error *err) {
+graft_status gft_split_make(const gft_graph *graph, gft_node_id first_trained, gft_split *out,
+                            graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_split split = {0};
     cutter c = {.graph = graph};
     c.order = gft_calloc((size_t)graph->node_count + 1, sizeof *c.order);
     c.trained = gft_calloc((size_t)graph->node_count + 1, sizeof *c.trained);
     if (!c.order || !c.trained) {
-        status = gft_fail_memory(err, (unsigned long long)graph->node_count * sizeof *c.order, "freeze line");
+        status = gft_fail_memory(err, (unsigned long long)graph->node_count * sizeof *c.order,
+                                 "freeze line");
         goto done;
     }
     GFT_GOTO(gft_graph_order(graph, c.order, &c.order_count, err));

@@ -1,6 +1,7 @@
 /*
- * One stage of training: the freeze line is drawn, features are cached, then epochs of steps, validation and a checkpoint
- * each. Head training and every kind of fine-tuning are this same stage with another line, rate and number of epochs.
+ * One stage of training: the freeze line is drawn, features are cached, then epochs of steps,
+ * validation and a checkpoint each. Head training and every kind of fine-tuning are this same stage
+ * with another line, rate and number of epochs.
  */
 #include <math.h>
 #include <string.h>
@@ -67,15 +68,16 @@ static graft_status open_batches(stage *s, graft_split which, gft_batches *out, 
     options.spill_path = spill;
     s->doing = train ? "features" : "validation features";
     s->started_ns = gft_clock_ns();
-    graft_status status =
-        gft_batches_make(s->t->dataset, &s->split, s->split.frozen ? &s->frozen : NULL, &options, out, err);
+    graft_status status = gft_batches_make(s->t->dataset, &s->split,
+                                           s->split.frozen ? &s->frozen : NULL, &options, out, err);
     gft_free(spill);
     return status;
 }
 
 /* ---- evaluation of the weights as they are ---- */
 
-static void add_row(const float *logits, int32_t k, int32_t label, double smoothing, double *loss, int64_t *correct) {
+static void add_row(const float *logits, int32_t k, int32_t label, double smoothing, double *loss,
+                    int64_t *correct) {
     double max = (double)logits[gft_step_argmax(logits, k)];
     double sum = 0;
     double all = 0;
@@ -90,7 +92,8 @@ static void add_row(const float *logits, int32_t k, int32_t label, double smooth
     *correct += gft_step_argmax(logits, k) == label;
 }
 
-static graft_status evaluate(stage *s, gft_batches *batches, double *loss, double *accuracy, graft_error *err) {
+static graft_status evaluate(stage *s, gft_batches *batches, double *loss, double *accuracy,
+                             graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_plan_options inference = {0};
     gft_runner runner = gft_runner_make(s->step.evaluation, &inference, s->t->pool);
@@ -111,8 +114,8 @@ static graft_status evaluate(stage *s, gft_batches *batches, double *loss, doubl
         GFT_GOTO(gft_run_execute(run, inputs, (void *const[1]){NULL}, err));
         const float *logits = gft_run_output(run, 0);
         for (int64_t i = 0; i < n; i++)
-            add_row(logits + i * s->step.classes, s->step.classes, batches->labels[i], s->t->options->label_smoothing, &sum,
-                    &correct);
+            add_row(logits + i * s->step.classes, s->step.classes, batches->labels[i],
+                    s->t->options->label_smoothing, &sum, &correct);
         total += n;
     }
     *loss = total ? sum / (double)total : NAN;
@@ -130,7 +133,8 @@ static graft_status train_epoch(stage *s, double *loss, double *accuracy, graft_
     int64_t correct = 0;
     int64_t seen = 0;
     uint64_t since = gft_clock_ns();
-    GFT_TRY(gft_batches_begin(&s->train, t->state.total_epochs, t->options->shuffle, t->options->seed, err));
+    GFT_TRY(gft_batches_begin(&s->train, t->state.total_epochs, t->options->shuffle,
+                              t->options->seed, err));
     for (;;) {
         int64_t n;
         double batch_loss;
@@ -139,18 +143,21 @@ static graft_status train_epoch(stage *s, double *loss, double *accuracy, graft_
         if (n == 0)
             break;
         t->state.iterations++;
-        GFT_TRY(gft_step_run(&s->step, (const float *const *)s->train.crossings, s->train.labels, n, s->plan->lr,
-                             t->state.iterations, t->options->seed, (uint64_t)t->state.global_step, &batch_loss, &batch_correct,
-                             err));
+        GFT_TRY(gft_step_run(&s->step, (const float *const *)s->train.crossings, s->train.labels, n,
+                             s->plan->lr, t->state.iterations, t->options->seed,
+                             (uint64_t)t->state.global_step, &batch_loss, &batch_correct, err));
         t->state.global_step++;
         sum += batch_loss * (double)n;
         correct += batch_correct;
         seen += n;
         if (!isfinite(batch_loss))
-            return gft_fail(err, GRAFT_OUT_OF_RANGE, "%s: the loss is no longer finite in epoch %d; try a lower learning rate",
-                            s->plan->name, (int)t->state.epoch + 1);
+            return gft_fail(
+                err, GRAFT_OUT_OF_RANGE,
+                "%s: the loss is no longer finite in epoch %d; try a lower learning rate",
+                s->plan->name, (int)t->state.epoch + 1);
         if (!gft_report_progress(t, s->plan->name, seen, s->train.total, since))
-            return gft_fail(err, GRAFT_CANCELLED, "training was stopped in epoch %d", (int)t->state.epoch + 1);
+            return gft_fail(err, GRAFT_CANCELLED, "training was stopped in epoch %d",
+                            (int)t->state.epoch + 1);
     }
     t->pictures += seen;
     *loss = seen ? sum / (double)seen : NAN;
@@ -158,7 +165,10 @@ static graft_status train_epoch(stage *s, double *loss, double *accuracy, graft_
     return GRAFT_OK;
 }
 
-/* Best weights and early stopping look at the validation loss, as Keras' EarlyStopping(restore_best_weights) does. */
+/*
+ * Best weights and early stopping look at the validation loss, as Keras'
+ * EarlyStopping(restore_best_weights) does.
+ */
 static void judge(stage *s, double val_loss, double val_accuracy) {
     gft_train_state *state = &s->t->state;
     int32_t patience = s->t->options->early_stopping;
@@ -211,8 +221,9 @@ static graft_status open_stage(stage *s, graft_error *err) {
     GFT_TRY(gft_master_new(&t->model->params, gft_optimizer_slots(&t->optimizer), &s->master, err));
     if (t->resuming)
         GFT_TRY(gft_checkpoint_load(t->checkpoint_dir, s->master, err));
-    GFT_TRY(gft_step_make(&s->split, t->logits, s->master, &t->optimizer, (float)t->options->label_smoothing,
-                          t->options->batch_size, t->pool, &s->step, err));
+    GFT_TRY(gft_step_make(&s->split, t->logits, s->master, &t->optimizer,
+                          (float)t->options->label_smoothing, t->options->batch_size, t->pool,
+                          &s->step, err));
     GFT_TRY(gft_dir_make(t->checkpoint_dir, err)); /* features may spill there */
     GFT_TRY(open_batches(s, GRAFT_SPLIT_TRAIN, &s->train, err));
     if (t->has_validation)
@@ -238,7 +249,10 @@ static void enter(gft_trainer *t, const gft_stage_plan *plan) {
     t->state.stage_start_val_loss = t->state.best_val_loss;
 }
 
-/* Accuracy of the finished weights on the training pictures; with augmentation or nothing frozen the last epoch's own. */
+/*
+ * Accuracy of the finished weights on the training pictures; with augmentation or nothing frozen
+ * the last epoch's own.
+ */
 static graft_status final_figures(stage *s, graft_error *err) {
     gft_trainer *t = s->t;
     double loss = t->state.train_loss;
@@ -248,7 +262,9 @@ static graft_status final_figures(stage *s, graft_error *err) {
     t->result.train_loss = loss;
     t->result.train_top1 = accuracy;
     t->result.train_images = s->train.total - (s->train.cached ? 0 : s->train.skipped);
-    t->result.val_images = t->has_validation ? s->validation.total - (s->validation.cached ? 0 : s->validation.skipped) : 0;
+    t->result.val_images =
+        t->has_validation ? s->validation.total - (s->validation.cached ? 0 : s->validation.skipped)
+                          : 0;
     t->result.skipped = s->train.skipped + s->validation.skipped;
     return GRAFT_OK;
 }

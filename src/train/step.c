@@ -1,5 +1,6 @@
 /*
- * The training step (step.h): builds loss and gradients behind the trained side, runs them, updates the master weights.
+ * The training step (step.h): builds loss and gradients behind the trained side, runs them, updates
+ * the master weights.
  */
 #include "train/step.h"
 
@@ -9,20 +10,22 @@
 #include "ops/gradients.h"
 #include "ops/ops.h"
 
-static graft_status append_loss(gft_graph *g, gft_value_id logits, int32_t classes, float smoothing, gft_value_id *loss,
-                                graft_error *err) {
+static graft_status append_loss(gft_graph *g, gft_value_id logits, int32_t classes, float smoothing,
+                                gft_value_id *loss, graft_error *err) {
     graft_tensor_desc desc = gft_desc_f32(gft_shape_2(-1, classes));
     gft_value_id inputs[2] = {logits, -1};
     gft_value_id rows;
     GFT_TRY(gft_graph_input(g, "target", &desc, &inputs[1], err));
     gft_loss_attrs attrs = {.label_smoothing = smoothing};
-    GFT_TRY(gft_graph_add(g, &gft_op_softmax_cross_entropy, "loss/rows", &attrs, inputs, 2, &rows, err));
+    GFT_TRY(gft_graph_add(g, &gft_op_softmax_cross_entropy, "loss/rows", &attrs, inputs, 2, &rows,
+                          err));
     gft_reduce_attrs mean = {.axes = 1u, .keep_dims = false};
     GFT_TRY(gft_graph_add(g, &gft_op_reduce_mean, "loss/mean", &mean, &rows, 1, loss, err));
     return gft_graph_output(g, "loss", *loss, err);
 }
 
-static graft_status append_gradients(gft_graph *g, gft_value_id loss, const gft_master *master, graft_error *err) {
+static graft_status append_gradients(gft_graph *g, gft_value_id loss, const gft_master *master,
+                                     graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_value_id *wrt = gft_calloc((size_t)master->count * 2, sizeof *wrt);
     if (!wrt)
@@ -34,7 +37,9 @@ static graft_status append_gradients(gft_graph *g, gft_value_id loss, const gft_
     for (int32_t i = 0; i < master->count; i++) {
         const char *name = master->params->items[master->ids[i]].name;
         if (grads[i] < 0) {
-            status = gft_fail(err, GRAFT_INVALID_ARGUMENT, "parameter '%s' is trainable but the loss does not depend on it", name);
+            status =
+                gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                         "parameter '%s' is trainable but the loss does not depend on it", name);
             goto done;
         }
         GFT_GOTO(gft_graph_output(g, name, grads[i], err));
@@ -44,18 +49,24 @@ done:
     return status;
 }
 
-graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *master, const gft_optimizer *optimizer,
-                           float smoothing, int64_t max_batch, gft_pool *pool, gft_step *out, graft_error *err) {
+graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *master,
+                           const gft_optimizer *optimizer, float smoothing, int64_t max_batch,
+                           gft_pool *pool, gft_step *out, graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_graph *g = split->trained;
     gft_value_id here = split->map[logits];
     gft_value_id loss;
     const graft_shape *shape = &gft_graph_value(g, here)->desc.shape;
-    gft_step s = {.split = split, .master = master, .pool = pool, .optimizer = *optimizer, .max_batch = max_batch};
+    gft_step s = {.split = split,
+                  .master = master,
+                  .pool = pool,
+                  .optimizer = *optimizer,
+                  .max_batch = max_batch};
     s.classes = (int32_t)shape->dims[shape->rank - 1];
     s.targets = gft_calloc((size_t)max_batch * (size_t)s.classes, sizeof(float));
     if (!s.targets)
-        return gft_fail_memory(err, (unsigned long long)max_batch * (unsigned)s.classes * 4, "targets");
+        return gft_fail_memory(err, (unsigned long long)max_batch * (unsigned)s.classes * 4,
+                               "targets");
     GFT_GOTO(gft_graph_output(g, "logits", here, err));
     GFT_GOTO(gft_graph_clone(g, &s.evaluation, err));
     GFT_GOTO(gft_graph_sweep(s.evaluation, err));
@@ -86,9 +97,9 @@ int32_t gft_step_argmax(const float *values, int32_t k) {
     return best;
 }
 
-graft_status gft_step_run(gft_step *step, const float *const *crossings, const int32_t *labels, int64_t n, double lr,
-                          int64_t iteration, uint64_t seed, uint64_t random_step, double *loss, int64_t *correct,
-                          graft_error *err) {
+graft_status gft_step_run(gft_step *step, const float *const *crossings, const int32_t *labels,
+                          int64_t n, double lr, int64_t iteration, uint64_t seed,
+                          uint64_t random_step, double *loss, int64_t *correct, graft_error *err) {
     enum { FIRST_GRAD = 2 }; /* outputs: logits, loss, gradients */
     gft_run *run;
     gft_master *m = step->master;
@@ -102,7 +113,8 @@ graft_status gft_step_run(gft_step *step, const float *const *crossings, const i
     inputs[step->split->crossing_count] = step->targets;
     void **outputs = gft_calloc((size_t)(FIRST_GRAD + m->count), sizeof *outputs);
     if (!outputs)
-        return gft_fail_memory(err, (unsigned long long)m->count * sizeof *outputs, "training step");
+        return gft_fail_memory(err, (unsigned long long)m->count * sizeof *outputs,
+                               "training step");
     for (int32_t i = 0; i < m->count; i++)
         outputs[FIRST_GRAD + i] = m->grads + m->offsets[i];
     gft_run_set_random(run, seed, random_step);
@@ -114,6 +126,7 @@ graft_status gft_step_run(gft_step *step, const float *const *crossings, const i
     *correct = 0;
     for (int64_t i = 0; i < n; i++)
         *correct += gft_step_argmax(logits + i * step->classes, step->classes) == labels[i];
-    gft_optimizer_step(&step->optimizer, lr, iteration, m->weights, m->grads, m->slots, m->elems, step->pool);
+    gft_optimizer_step(&step->optimizer, lr, iteration, m->weights, m->grads, m->slots, m->elems,
+                       step->pool);
     return GRAFT_OK;
 }

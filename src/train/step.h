@@ -1,5 +1,6 @@
 /*
- * One training step: the trained side with a loss and its gradients behind it, as a plan; then the optimiser's update.
+ * One training step: the trained side with a loss and its gradients behind it, as a plan; then the
+ * optimiser's update.
  */
 #ifndef GFT_TRAIN_STEP_H
 #define GFT_TRAIN_STEP_H
@@ -10,24 +11,26 @@
 #include "train/split.h"
 
 typedef struct gft_step {
-    gft_split *split;       /* borrowed; its trained graph gets the loss appended */
-    gft_graph *evaluation;  /* the trained side alone: crossings -> logits */
-    gft_master *master;     /* borrowed */
+    gft_split *split;      /* borrowed; its trained graph gets the loss appended */
+    gft_graph *evaluation; /* the trained side alone: crossings -> logits */
+    gft_master *master;    /* borrowed */
     gft_runner runner;
     gft_pool *pool;
     gft_optimizer optimizer;
     int32_t classes;
-    float *targets;         /* one-hot, batch_size x classes */
+    float *targets; /* one-hot, batch_size x classes */
     int64_t max_batch;
 } gft_step;
 
 /**
- * @param logits    value of the whole graph, shape (N, classes): the loss is Keras' categorical cross-entropy on it
+ * @param logits    value of the whole graph, shape (N, classes): the loss is Keras' categorical
+ * cross-entropy on it
  * @param smoothing label smoothing 0..1
  * Owner: gft_step_deinit; split, master and pool must outlive it.
  */
-GRAFT_MUST_CHECK graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *master,
-                                            const gft_optimizer *optimizer, float smoothing, int64_t max_batch, gft_pool *pool,
+GRAFT_MUST_CHECK graft_status gft_step_make(gft_split *split, gft_value_id logits,
+                                            gft_master *master, const gft_optimizer *optimizer,
+                                            float smoothing, int64_t max_batch, gft_pool *pool,
                                             gft_step *out, graft_error *err);
 void gft_step_deinit(gft_step *step);
 
@@ -40,9 +43,10 @@ void gft_step_deinit(gft_step *step);
  * @param loss    [out] mean loss of the batch
  * @param correct [out] rows whose largest logit is the label's
  */
-GRAFT_MUST_CHECK graft_status gft_step_run(gft_step *step, const float *const *crossings, const int32_t *labels, int64_t n, double lr,
-                                           int64_t iteration, uint64_t seed, uint64_t random_step, double *loss, int64_t *correct,
-                                           graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_step_run(gft_step *step, const float *const *crossings,
+                                           const int32_t *labels, int64_t n, double lr,
+                                           int64_t iteration, uint64_t seed, uint64_t random_step,
+                                           double *loss, int64_t *correct, graft_error *err);
 
 /** Index of the largest of k values (the first among equals). */
 int32_t gft_step_argmax(const float *values, int32_t k);

@@ -1,6 +1,6 @@
 /*
- * What a training run holds, shared by the files of this room: train.c builds it, stage.c runs a stage, checkpoint.c
- * saves it, report.c tells about it.
+ * What a training run holds, shared by the files of this room: train_run.c builds it, stage.c runs a
+ * stage, checkpoint.c saves it, report.c tells about it.
  */
 #ifndef GFT_TRAIN_TRAINER_H
 #define GFT_TRAIN_TRAINER_H
@@ -18,11 +18,11 @@ typedef struct gft_trainer {
     graft_train_event_fn event;
     void *context;
 
-    graft_model *model;      /* the backbone, with the head appended: what is written in the end */
-    gft_graph *graph;        /* of its first signature */
-    gft_node_id first_head;  /* nodes from here on are the head's */
+    graft_model *model;     /* the backbone, with the head appended: what is written in the end */
+    gft_graph *graph;       /* of its first signature */
+    gft_node_id first_head; /* nodes from here on are the head's */
     gft_value_id logits;
-    bool *was_trainable;     /* per parameter: as the backbone declared it, restored before writing */
+    bool *was_trainable; /* per parameter: as the backbone declared it, restored before writing */
     gft_layers layers;
     gft_optimizer optimizer;
     gft_fine_tune fine_tune;
@@ -30,21 +30,24 @@ typedef struct gft_trainer {
     gft_pool *pool;
 
     char *checkpoint_dir;
-    char *fingerprint;       /* settings a resumed run must share */
+    char *fingerprint; /* settings a resumed run must share */
     gft_train_state state;
-    bool resuming;           /* state came from a checkpoint and its stage has not been entered yet */
+    bool resuming; /* state came from a checkpoint and its stage has not been entered yet */
     bool has_validation;
     gft_events *train_events, *validation_events;
     uint64_t last_progress_ns;
-    int64_t pictures;        /* gone through training so far, for the rate */
+    int64_t pictures; /* gone through training so far, for the rate */
     graft_train_result result;
 } gft_trainer;
 
 /* report.c */
-void gft_report_info(gft_trainer *t, graft_train_event_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void gft_report_info(gft_trainer *t, graft_train_event_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /** At most ten times a second; false if the caller wants to stop. */
-bool gft_report_progress(gft_trainer *t, const char *stage, int64_t done, int64_t total, uint64_t since_ns);
-GRAFT_MUST_CHECK graft_status gft_report_epoch(gft_trainer *t, const graft_train_event *event, graft_error *err);
+bool gft_report_progress(gft_trainer *t, const char *stage, int64_t done, int64_t total,
+                         uint64_t since_ns);
+GRAFT_MUST_CHECK graft_status gft_report_epoch(gft_trainer *t, const graft_train_event *event,
+                                               graft_error *err);
 
 /* stage.c */
 typedef struct gft_stage_plan {
@@ -54,10 +57,15 @@ typedef struct gft_stage_plan {
     int32_t epochs;
     double lr;
 } gft_stage_plan;
-/** Runs a stage to its end (or the rest of it, when resuming inside it); the best weights are in place afterwards. */
-GRAFT_MUST_CHECK graft_status gft_stage_run(gft_trainer *t, const gft_stage_plan *plan, graft_error *err);
+/**
+ * Runs a stage to its end (or the rest of it, when resuming inside it); the best weights are in
+ * place afterwards.
+ */
+GRAFT_MUST_CHECK graft_status gft_stage_run(gft_trainer *t, const gft_stage_plan *plan,
+                                            graft_error *err);
 
 /* options.c */
-GRAFT_MUST_CHECK graft_status gft_train_options_check(const graft_train_options *options, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_train_options_check(const graft_train_options *options,
+                                                      graft_error *err);
 
 #endif

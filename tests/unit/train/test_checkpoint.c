@@ -1,5 +1,6 @@
 /*
- * Checkpoints: what is written is read back bit for bit; other settings and damage are told; a cut write loses nothing.
+ * Checkpoints: what is written is read back bit for bit; other settings and damage are told; a cut
+ * write loses nothing.
  */
 #include "cmocka_all.h"
 
@@ -30,9 +31,13 @@ static void make_params(gft_params *params) {
     graft_tensor_desc b = gft_desc_f32(gft_shape_1(7));
     gft_param_id id;
     gft_params_init(params);
-    assert_int_equal(gft_params_add(params, "head/kernel", &a, GFT_PARAM_WEIGHT, true, NULL, &id, NULL), GRAFT_OK);
-    assert_int_equal(gft_params_add(params, "frozen", &b, GFT_PARAM_WEIGHT, false, NULL, &id, NULL), GRAFT_OK);
-    assert_int_equal(gft_params_add(params, "head/bias", &b, GFT_PARAM_BIAS, true, NULL, &id, NULL), GRAFT_OK);
+    assert_int_equal(
+        gft_params_add(params, "head/kernel", &a, GFT_PARAM_WEIGHT, true, NULL, &id, NULL),
+        GRAFT_OK);
+    assert_int_equal(gft_params_add(params, "frozen", &b, GFT_PARAM_WEIGHT, false, NULL, &id, NULL),
+                     GRAFT_OK);
+    assert_int_equal(gft_params_add(params, "head/bias", &b, GFT_PARAM_BIAS, true, NULL, &id, NULL),
+                     GRAFT_OK);
 }
 
 static void fill(gft_master *m, float seed) {
@@ -53,8 +58,17 @@ static void test_round_trip(void **state) {
     gft_params params;
     gft_master *m;
     gft_master *back;
-    gft_train_state s = {.stage = 1, .epoch = 3, .total_epochs = 9, .wait = 2, .iterations = 77, .global_step = 1234567890123, .best_val_loss = 0.1,
-                         .best_val_accuracy = 1.0 / 3, .stage_start_val_loss = INFINITY, .train_loss = 0.7, .train_accuracy = 0.5};
+    gft_train_state s = {.stage = 1,
+                         .epoch = 3,
+                         .total_epochs = 9,
+                         .wait = 2,
+                         .iterations = 77,
+                         .global_step = 1234567890123,
+                         .best_val_loss = 0.1,
+                         .best_val_accuracy = 1.0 / 3,
+                         .stage_start_val_loss = INFINITY,
+                         .train_loss = 0.7,
+                         .train_accuracy = 0.5};
     gft_train_state t;
     bool found = true;
     make_params(&params);
@@ -99,12 +113,17 @@ static void test_wrong(void **state) {
     graft_error err = {0};
     gft_train_state t;
     bool found;
-    assert_int_equal(gft_checkpoint_read(dir, "other settings", &t, &found, &err), GRAFT_FAILED_PRECONDITION);
+    assert_int_equal(gft_checkpoint_read(dir, "other settings", &t, &found, &err),
+                     GRAFT_FAILED_PRECONDITION);
     assert_non_null(strstr(err.message, "other settings"));
     char *path = gft_path_join(dir, "state.json");
-    static const char *const damaged[] = {"", "{", "[]", "{\"checkpoint\": \"epoch-1-00004.\"}",
-                                          "{\"checkpoint\": \"epoch-1-00004.\", \"settings\": \"settings\", \"stage\": -1}",
-                                          "{\"checkpoint\": 1, \"settings\": \"settings\"}"};
+    static const char *const damaged[] = {
+        "",
+        "{",
+        "[]",
+        "{\"checkpoint\": \"epoch-1-00004.\"}",
+        "{\"checkpoint\": \"epoch-1-00004.\", \"settings\": \"settings\", \"stage\": -1}",
+        "{\"checkpoint\": 1, \"settings\": \"settings\"}"};
     for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
         assert_int_equal(gft_file_write(path, damaged[i], strlen(damaged[i]), NULL), GRAFT_OK);
         assert_int_equal(gft_checkpoint_read(dir, "settings", &t, &found, &err), GRAFT_DATA_LOSS);
@@ -113,6 +132,7 @@ static void test_wrong(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_wrong)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
+                                       cmocka_unit_test(test_wrong)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -10,7 +10,8 @@
 #include "train/freeze.h"
 #include "train/split.h"
 
-static const char *const layer_names[] = {"stem_conv", "stem_bn", "block1a_conv", "block1a_bn", "block2a_conv", "top_conv"};
+static const char *const layer_names[] = {"stem_conv",  "stem_bn",      "block1a_conv",
+                                          "block1a_bn", "block2a_conv", "top_conv"};
 enum { LAYERS = 6, WIDTH = 4 };
 
 typedef struct chain {
@@ -28,10 +29,12 @@ static gft_value_id dense(chain *c, gft_value_id x, const char *layer) {
     gft_value_id out = -1;
     gft_dense_attrs attrs = {0};
     (void)snprintf(name, sizeof name, "%s/kernel", layer);
-    assert_int_equal(gft_params_add(&c->params, name, &desc, GFT_PARAM_WEIGHT, true, NULL, &id, NULL), GRAFT_OK);
+    assert_int_equal(
+        gft_params_add(&c->params, name, &desc, GFT_PARAM_WEIGHT, true, NULL, &id, NULL), GRAFT_OK);
     assert_int_equal(gft_graph_param(c->graph, id, &in[1], NULL), GRAFT_OK);
     gft_graph_set_layer(c->graph, layer);
-    assert_int_equal(gft_graph_add(c->graph, &gft_op_dense, layer, &attrs, in, 2, &out, NULL), GRAFT_OK);
+    assert_int_equal(gft_graph_add(c->graph, &gft_op_dense, layer, &attrs, in, 2, &out, NULL),
+                     GRAFT_OK);
     return out;
 }
 
@@ -59,7 +62,8 @@ static void test_parse(void **state) {
         const char *text;
         gft_fine_tune_mode mode;
         double amount;
-    } good[] = {{"none", GFT_FINE_NONE, 0}, {"all", GFT_FINE_ALL, 0},         {"last:3", GFT_FINE_LAST, 3}, {"last:30%", GFT_FINE_LAST_PERCENT, 30},
+    } good[] = {{"none", GFT_FINE_NONE, 0},       {"all", GFT_FINE_ALL, 0},
+                {"last:3", GFT_FINE_LAST, 3},     {"last:30%", GFT_FINE_LAST_PERCENT, 30},
                 {"gradual", GFT_FINE_GRADUAL, 0}, {"gradual:2", GFT_FINE_GRADUAL, 2}};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         gft_fine_tune f;
@@ -67,7 +71,9 @@ static void test_parse(void **state) {
         assert_int_equal(f.mode, good[i].mode);
         assert_true(f.amount == good[i].amount);
     }
-    static const char *const wrong[] = {"", "lst:3", "last", "last:", "last:0", "last:2.5", "last:101%", "last:x%", "none:1", "gradual:-1", "last:%"};
+    static const char *const wrong[] = {
+        "",          "lst:3",   "last",   "last:",      "last:0", "last:2.5",
+        "last:101%", "last:x%", "none:1", "gradual:-1", "last:%"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         gft_fine_tune f;
         graft_error err = {0};
@@ -130,6 +136,7 @@ static void test_split(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_layers), cmocka_unit_test(test_split)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_layers),
+                                       cmocka_unit_test(test_split)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /*
- * Optimisers against a double-precision statement of Keras 3's rules, over several steps, and their text form.
+ * Optimisers against a double-precision statement of Keras 3's rules, over several steps, and their
+ * text form.
  */
 #include "cmocka_all.h"
 
@@ -14,7 +15,9 @@ typedef struct reference {
     double w[COUNT], a[COUNT], b[COUNT];
 } reference;
 
-static double gradient(int i, int step) { return sin(0.37 * i + 1.3 * step) * (i % 7 == 0 ? 10.0 : 0.1); }
+static double gradient(int i, int step) {
+    return sin(0.37 * i + 1.3 * step) * (i % 7 == 0 ? 10.0 : 0.1);
+}
 
 /* One element of Keras' update_step, in its own order of operations. */
 static void keras_update(const gft_optimizer *o, reference *r, int i, double g, double lr, int t) {
@@ -67,8 +70,15 @@ static void check_rule(const char *text) {
 
 static void test_rules(void **state) {
     (void)state;
-    static const char *const rules[] = {"adam", "adamw", "sgd", "sgd:momentum=0.9", "sgd:momentum=0.9,nesterov", "rmsprop",
-                                        "rmsprop:rho=0.8,momentum=0.5", "adam:beta_1=0.8,epsilon=0.001", "adamw:weight_decay=0.1"};
+    static const char *const rules[] = {"adam",
+                                        "adamw",
+                                        "sgd",
+                                        "sgd:momentum=0.9",
+                                        "sgd:momentum=0.9,nesterov",
+                                        "rmsprop",
+                                        "rmsprop:rho=0.8,momentum=0.5",
+                                        "adam:beta_1=0.8,epsilon=0.001",
+                                        "adamw:weight_decay=0.1"};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         check_rule(rules[i]);
 }
@@ -78,7 +88,9 @@ static void test_slots(void **state) {
     static const struct {
         const char *text;
         int slots;
-    } cases[] = {{"sgd", 0}, {"sgd:momentum=0.9", 1}, {"rmsprop", 1}, {"rmsprop:momentum=0.1", 2}, {"adam", 2}, {"adamw", 2}};
+    } cases[] = {{"sgd", 0},     {"sgd:momentum=0.9", 1},
+                 {"rmsprop", 1}, {"rmsprop:momentum=0.1", 2},
+                 {"adam", 2},    {"adamw", 2}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         gft_optimizer o;
         assert_int_equal(gft_optimizer_parse(cases[i].text, &o, NULL), GRAFT_OK);
@@ -88,7 +100,14 @@ static void test_slots(void **state) {
 
 static void test_wrong_text(void **state) {
     (void)state;
-    static const char *const wrong[] = {"", "adm", "adam:", "adam:beta_1", "adam:beta_1=1", "sgd:momentum=x", "sgd:momentm=0.9", "adam:lr=-1"};
+    static const char *const wrong[] = {"",
+                                        "adm",
+                                        "adam:",
+                                        "adam:beta_1",
+                                        "adam:beta_1=1",
+                                        "sgd:momentum=x",
+                                        "sgd:momentm=0.9",
+                                        "adam:lr=-1"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         gft_optimizer o;
         graft_error err = {0};
@@ -120,7 +139,8 @@ static void test_threads_do_not_matter(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules), cmocka_unit_test(test_slots), cmocka_unit_test(test_wrong_text),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules), cmocka_unit_test(test_slots),
+                                       cmocka_unit_test(test_wrong_text),
                                        cmocka_unit_test(test_threads_do_not_matter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

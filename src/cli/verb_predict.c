@@ -7,8 +7,13 @@
 #include "cli/json_out.h"
 #include "cli/verbs.h"
 
-static const cli_verb verb = {"predict", "MODEL FILE...", "labels and scores of pictures",
-                              "graft predict google/efficientnet/lite0/classification/1 cat.jpg --top 5", 2, -1};
+static const cli_verb verb = {
+    "predict",
+    "MODEL FILE...",
+    "labels and scores of pictures",
+    "graft predict google/efficientnet/lite0/classification/1 cat.jpg --top 5",
+    2,
+    -1};
 
 #define MAX_TOP 1000
 
@@ -33,7 +38,10 @@ static void print_json(cli_json *j, const char *file, const graft_prediction *p,
     cli_json_close(j, '}');
 }
 
-/* A file that cannot be read is named and passed over; the exit code then says that not all went well. */
+/*
+ * A file that cannot be read is named and passed over; the exit code then says that not all went
+ * well.
+ */
 static int predict_all(graft_session *session, const cli_args *args, int32_t top, bool json) {
     static graft_prediction best[MAX_TOP];
     int code = CLI_OK;
@@ -74,7 +82,8 @@ int cli_predict(int argc, char **argv) {
     graft_session *session = NULL;
     if (graft_model_open(args.items[0], &model, &err) != GRAFT_OK)
         return cli_fail("predict", &err);
-    if (graft_session_new(model, graft_model_find_signature(model, NULL), threads, &session, &err) == GRAFT_OK)
+    if (graft_session_new(model, graft_model_find_signature(model, NULL), threads, &session,
+                          &err) == GRAFT_OK)
         code = predict_all(session, &args, top, json);
     else
         code = cli_fail("predict", &err);

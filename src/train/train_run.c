@@ -1,6 +1,6 @@
 /*
- * A whole run: backbone + head, stages, the finished SavedModel (graft/train.h). Pictures to features to head to
- * fine-tuning to disk, in that order; read gft_stage_run (stage.c) next.
+ * A whole run: backbone + head, stages, the finished SavedModel (graft/train.h). Pictures to
+ * features to head to fine-tuning to disk, in that order; read gft_stage_run (stage.c) next.
  */
 #include <jansson.h>
 #include <math.h>
@@ -21,19 +21,25 @@ static graft_status check_backbone(gft_trainer *t, gft_value_id *features, graft
     const char *name = t->options->backbone;
     if (t->model->signature_count == 0 || !sig->graph)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "backbone '%s': cannot be run here: %s", name,
-                        t->model->signature_count && sig->problem ? sig->problem : "it has no signature");
+                        t->model->signature_count && sig->problem ? sig->problem
+                                                                  : "it has no signature");
     gft_graph *g = sig->graph;
     if (g->input_count != 1 || g->output_count != 1)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "backbone '%s': has %d inputs and %d outputs, expected one picture in and one "
-                        "feature vector out", name, (int)g->input_count, (int)g->output_count);
+        return gft_fail(
+            err, GRAFT_INVALID_ARGUMENT,
+            "backbone '%s': has %d inputs and %d outputs, expected one picture in and one "
+            "feature vector out",
+            name, (int)g->input_count, (int)g->output_count);
     const graft_tensor_desc *in = &gft_graph_value(g, g->inputs[0].value)->desc;
     const graft_tensor_desc *out = &gft_graph_value(g, g->outputs[0].value)->desc;
     char text[GFT_DESC_TEXT_BYTES];
     if (in->dtype != GRAFT_F32 || in->shape.rank != 4 || in->shape.dims[3] != 3)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "backbone '%s': takes %s, expected float32 [?,H,W,3]", name,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "backbone '%s': takes %s, expected float32 [?,H,W,3]", name,
                         gft_desc_text(in, text));
     if (out->dtype != GRAFT_F32 || out->shape.rank != 2 || out->shape.dims[1] <= 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "backbone '%s': gives %s, expected a feature vector float32 [?,C]", name,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "backbone '%s': gives %s, expected a feature vector float32 [?,C]", name,
                         gft_desc_text(out, text));
     if (in->shape.dims[1] <= 0 || in->shape.dims[2] <= 0) {
         if (!t->model->has_preprocess)
@@ -47,14 +53,17 @@ static graft_status check_backbone(gft_trainer *t, gft_value_id *features, graft
     return graft_resize_mode_parse(t->options->resize, &t->rule.mode, err);
 }
 
-/* The head becomes part of the backbone's own graph; its output takes the place of the feature vector. */
+/*
+ * The head becomes part of the backbone's own graph; its output takes the place of the feature
+ * vector.
+ */
 static graft_status append_head(gft_trainer *t, gft_value_id features, graft_error *err) {
     gft_value_id probabilities;
     const graft_train_options *o = t->options;
     const char *spec = o->head && strcmp(o->head, "none") != 0 ? o->head : "";
     t->first_head = t->graph->node_count;
-    GFT_TRY(gft_head_append(t->graph, features, spec, graft_dataset_class_count(t->dataset), o->seed, &t->logits, &probabilities,
-                            err));
+    GFT_TRY(gft_head_append(t->graph, features, spec, graft_dataset_class_count(t->dataset),
+                            o->seed, &t->logits, &probabilities, err));
     t->graph->output_count = 0;
     GFT_TRY(gft_graph_output(t->graph, "probabilities", probabilities, err));
     t->was_trainable = gft_calloc((size_t)t->model->params.count + 1, sizeof *t->was_trainable);
@@ -79,7 +88,8 @@ static graft_status load_initial_head(gft_trainer *t, graft_error *err) {
         gft_param *p = id >= 0 ? &t->model->params.items[id] : NULL;
         if (!p || t->layers.layer_of_param[id] >= 0 || tensors[i].desc.dtype != GRAFT_F32 ||
             !gft_shape_equal(&p->desc.shape, &tensors[i].desc.shape)) {
-            status = gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: '%s' %s is no parameter of the head with this shape", path,
+            status = gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                              "%s: '%s' %s is no parameter of the head with this shape", path,
                               tensors[i].name, gft_desc_text(&tensors[i].desc, text));
             goto done;
         }
@@ -95,15 +105,21 @@ done:
 static graft_status name_things(gft_trainer *t, graft_error *err) {
     const graft_train_options *o = t->options;
     t->checkpoint_dir = gft_format("%s.ckpt", o->out);
-    t->fingerprint = gft_format(
-        "backbone %s%s%s, %d classes, %lld+%lld pictures, head %s, epochs %d, batch %d, lr %g, optimizer %s, fine-tune %s %d %g, augment %s, "
-        "smoothing %g, validation %g, patience %d, resize %s, shuffle %d, seed %llu",
-        o->backbone, t->model->backbone_sha256 ? " " : "", t->model->backbone_sha256 ? t->model->backbone_sha256 : "",
-        (int)graft_dataset_class_count(t->dataset), (long long)graft_dataset_count(t->dataset, GRAFT_SPLIT_TRAIN),
-        (long long)graft_dataset_count(t->dataset, GRAFT_SPLIT_VALIDATION), o->head ? o->head : "", (int)o->epochs,
-        (int)o->batch_size, o->lr, o->optimizer, o->fine_tune, (int)o->fine_tune_epochs, o->fine_tune_lr, o->augment,
-        o->label_smoothing, o->validation_split, (int)o->early_stopping, o->resize, (int)o->shuffle, (unsigned long long)o->seed);
-    return t->checkpoint_dir && t->fingerprint ? GRAFT_OK : gft_fail_memory(err, 1024, "names of the run");
+    t->fingerprint =
+        gft_format("backbone %s%s%s, %d classes, %lld+%lld pictures, head %s, epochs %d, batch %d, "
+                   "lr %g, optimizer %s, fine-tune %s %d %g, augment %s, "
+                   "smoothing %g, validation %g, patience %d, resize %s, shuffle %d, seed %llu",
+                   o->backbone, t->model->backbone_sha256 ? " " : "",
+                   t->model->backbone_sha256 ? t->model->backbone_sha256 : "",
+                   (int)graft_dataset_class_count(t->dataset),
+                   (long long)graft_dataset_count(t->dataset, GRAFT_SPLIT_TRAIN),
+                   (long long)graft_dataset_count(t->dataset, GRAFT_SPLIT_VALIDATION),
+                   o->head ? o->head : "", (int)o->epochs, (int)o->batch_size, o->lr, o->optimizer,
+                   o->fine_tune, (int)o->fine_tune_epochs, o->fine_tune_lr, o->augment,
+                   o->label_smoothing, o->validation_split, (int)o->early_stopping, o->resize,
+                   (int)o->shuffle, (unsigned long long)o->seed);
+    return t->checkpoint_dir && t->fingerprint ? GRAFT_OK
+                                               : gft_fail_memory(err, 1024, "names of the run");
 }
 
 static graft_status open_logs(gft_trainer *t, graft_error *err) {
@@ -136,7 +152,8 @@ static graft_status set_up(gft_trainer *t, graft_error *err) {
     t->has_validation = graft_dataset_count(t->dataset, GRAFT_SPLIT_VALIDATION) > 0;
     if (t->fine_tune.mode == GFT_FINE_GRADUAL && !t->has_validation)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "fine-tune gradual: needs validation pictures to judge by; add a val/ folder or --validation-split 0.1");
+                        "fine-tune gradual: needs validation pictures to judge by; add a val/ "
+                        "folder or --validation-split 0.1");
     GFT_TRY(graft_model_open(o->backbone, &t->model, err));
     GFT_TRY(check_backbone(t, &features, err));
     GFT_TRY(append_head(t, features, err));
@@ -147,14 +164,18 @@ static graft_status set_up(gft_trainer *t, graft_error *err) {
     t->state.best_val_accuracy = NAN;
     t->state.stage_start_val_loss = INFINITY;
     if (o->resume) {
-        GFT_TRY(gft_checkpoint_read(t->checkpoint_dir, t->fingerprint, &t->state, &t->resuming, err));
-        gft_report_info(t, GRAFT_TRAIN_INFO, t->resuming ? "going on after epoch %d" : "no checkpoint yet; starting from the beginning",
+        GFT_TRY(
+            gft_checkpoint_read(t->checkpoint_dir, t->fingerprint, &t->state, &t->resuming, err));
+        gft_report_info(t, GRAFT_TRAIN_INFO,
+                        t->resuming ? "going on after epoch %d"
+                                    : "no checkpoint yet; starting from the beginning",
                         (int)t->state.total_epochs);
     }
     if (!t->resuming && gft_dir_exists(t->checkpoint_dir))
         GFT_TRY(gft_tree_remove(t->checkpoint_dir, err));
     if (!t->resuming && !o->overwrite && (gft_dir_exists(o->out) || gft_file_exists(o->out)))
-        return gft_fail(err, GRAFT_ALREADY_EXISTS, "%s: exists already; choose another --out or say --overwrite", o->out);
+        return gft_fail(err, GRAFT_ALREADY_EXISTS,
+                        "%s: exists already; choose another --out or say --overwrite", o->out);
     GFT_TRY(open_logs(t, err));
     return gft_pool_new(o->threads, &t->pool, err);
 }
@@ -177,7 +198,8 @@ static graft_status run_gradual(gft_trainer *t, graft_error *err) {
     int32_t most = t->fine_tune.amount > 0 ? (int32_t)t->fine_tune.amount : t->layers.block_count;
     int64_t before = 0;
     for (int32_t blocks = 1; blocks <= t->layers.block_count && index <= most; blocks++) {
-        gft_stage_plan plan = {"fine-tune", index, 0, t->options->fine_tune_epochs, t->options->fine_tune_lr};
+        gft_stage_plan plan = {"fine-tune", index, 0, t->options->fine_tune_epochs,
+                               t->options->fine_tune_lr};
         plan.first_layer = gft_layers_first_trained(&t->layers, &t->fine_tune, blocks);
         int64_t elems = trainable_elems(t, plan.first_layer);
         if (elems == before) /* a block without weights (pooling) */
@@ -186,10 +208,12 @@ static graft_status run_gradual(gft_trainer *t, graft_error *err) {
         index++;
         if (t->resuming && t->state.stage > plan.index)
             continue;
-        gft_report_info(t, GRAFT_TRAIN_INFO, "unfreezing from layer %s on", t->layers.names[plan.first_layer]);
+        gft_report_info(t, GRAFT_TRAIN_INFO, "unfreezing from layer %s on",
+                        t->layers.names[plan.first_layer]);
         GFT_TRY(gft_stage_run(t, &plan, err));
         if (!(t->state.best_val_loss < t->state.stage_start_val_loss)) {
-            gft_report_info(t, GRAFT_TRAIN_INFO, "it did not lower the validation loss; the weights before it are kept");
+            gft_report_info(t, GRAFT_TRAIN_INFO,
+                            "it did not lower the validation loss; the weights before it are kept");
             break;
         }
     }
@@ -205,8 +229,8 @@ static graft_status run_stages(gft_trainer *t, graft_error *err) {
         return GRAFT_OK;
     if (t->fine_tune.mode == GFT_FINE_GRADUAL)
         return run_gradual(t, err);
-    gft_stage_plan plan = {"fine-tune", 1, gft_layers_first_trained(&t->layers, &t->fine_tune, 0), o->fine_tune_epochs,
-                           o->fine_tune_lr};
+    gft_stage_plan plan = {"fine-tune", 1, gft_layers_first_trained(&t->layers, &t->fine_tune, 0),
+                           o->fine_tune_epochs, o->fine_tune_lr};
     return gft_stage_run(t, &plan, err);
 }
 
@@ -215,11 +239,13 @@ static graft_status run_stages(gft_trainer *t, graft_error *err) {
 static char *training_json(const gft_trainer *t) {
     const graft_train_options *o = t->options;
     json_t *accuracy = json_object();
-    json_t *all = json_pack("{s:s, s:{s:i, s:i, s:f, s:s, s:s, s:i, s:f, s:s, s:f, s:I}, s:o}", "head", o->head ? o->head : "",
-                            "training", "epochs", (int)t->state.total_epochs, "batch_size", (int)o->batch_size, "lr", o->lr,
-                            "optimizer", o->optimizer, "fine_tune", o->fine_tune, "fine_tune_epochs", (int)o->fine_tune_epochs,
-                            "fine_tune_lr", o->fine_tune_lr, "augment", o->augment, "label_smoothing", o->label_smoothing, "seed",
-                            (json_int_t)o->seed, "accuracy", accuracy);
+    json_t *all =
+        json_pack("{s:s, s:{s:i, s:i, s:f, s:s, s:s, s:i, s:f, s:s, s:f, s:I}, s:o}", "head",
+                  o->head ? o->head : "", "training", "epochs", (int)t->state.total_epochs,
+                  "batch_size", (int)o->batch_size, "lr", o->lr, "optimizer", o->optimizer,
+                  "fine_tune", o->fine_tune, "fine_tune_epochs", (int)o->fine_tune_epochs,
+                  "fine_tune_lr", o->fine_tune_lr, "augment", o->augment, "label_smoothing",
+                  o->label_smoothing, "seed", (json_int_t)o->seed, "accuracy", accuracy);
     if (!all)
         return NULL;
     if (isfinite(t->result.train_top1))
@@ -251,7 +277,8 @@ static graft_status write_model(gft_trainer *t, graft_error *err) {
     t->model->backbone = t->options->backbone;
     GFT_GOTO(gft_model_set_labels(t->model, labels, classes, err));
     GFT_GOTO(gft_model_make_card(t->model, extra, err));
-    GFT_GOTO(graft_model_save(t->model, t->options->out, t->options->overwrite || t->options->resume, err));
+    GFT_GOTO(graft_model_save(t->model, t->options->out,
+                              t->options->overwrite || t->options->resume, err));
     GFT_GOTO(gft_tree_remove(t->checkpoint_dir, err));
 done:
     free(extra); /* jansson's own allocation */
@@ -261,8 +288,10 @@ done:
 
 static void tear_down(gft_trainer *t) {
     /* the log is best effort by now: its errors were reported at each epoch's flush */
-    if (gft_events_close(t->train_events, NULL) != GRAFT_OK || gft_events_close(t->validation_events, NULL) != GRAFT_OK)
-        gft_report_info(t, GRAFT_TRAIN_WARNING, "the last lines of the TensorBoard log may be missing");
+    if (gft_events_close(t->train_events, NULL) != GRAFT_OK ||
+        gft_events_close(t->validation_events, NULL) != GRAFT_OK)
+        gft_report_info(t, GRAFT_TRAIN_WARNING,
+                        "the last lines of the TensorBoard log may be missing");
     gft_layers_deinit(&t->layers);
     gft_pool_free(t->pool);
     graft_model_free(t->model);
@@ -271,8 +300,9 @@ static void tear_down(gft_trainer *t) {
     gft_free(t->fingerprint);
 }
 
-graft_status graft_train(graft_dataset *dataset, const graft_train_options *options, graft_train_event_fn event, void *context,
-                         graft_train_result *result, graft_error *err) {
+graft_status graft_train(graft_dataset *dataset, const graft_train_options *options,
+                         graft_train_event_fn event, void *context, graft_train_result *result,
+                         graft_error *err) {
     graft_status status = GRAFT_OK;
     uint64_t began = gft_clock_ns();
     gft_trainer t = {.options = options, .dataset = dataset, .event = event, .context = context};
