@@ -29,8 +29,8 @@ typedef struct gft_bundle_entry {
  * Opens the checkpoint `prefix` (".../variables/variables"): reads the whole index, maps the
  * shards.
  *
- * @return NOT_FOUND if index or a shard is missing; DATA_LOSS for damage; UNIMPLEMENTED for snappy
- *         blocks or big-endian data
+ * @return NOT_FOUND if index or a shard is missing; DATA_LOSS for damage; UNIMPLEMENTED for big-endian
+ *         data
  * Owner: gft_bundle_close.   Threads: reading is safe from several threads (with an arena each).
  */
 GRAFT_MUST_CHECK graft_status gft_bundle_open(const char *prefix, gft_bundle **out,

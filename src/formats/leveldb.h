@@ -1,6 +1,6 @@
 /*
  * LevelDB tables (sorted string tables) as TensorFlow's checkpoint index uses them: any number of
- * blocks, prefix-compressed keys, masked crc32c per block, no compression.
+ * blocks, prefix-compressed keys, masked crc32c per block; snappy blocks are read, never written.
  *
  * Format: LevelDB's doc/table_format.md; 48-byte footer, index block, data blocks.
  */
@@ -20,8 +20,7 @@ typedef graft_status (*gft_leveldb_fn)(void *context, const uint8_t *key, size_t
 /**
  * Reads a whole table from memory, checking magic, every block's crc and the order of keys.
  *
- * @return DATA_LOSS for damage (with the offset); UNIMPLEMENTED for a compressed block; what fn
- *         returns if that is not OK
+ * @return DATA_LOSS for damage (with the offset); what fn returns if that is not OK
  */
 GRAFT_MUST_CHECK graft_status gft_leveldb_read(const void *data, size_t bytes, const char *where,
                                                gft_leveldb_fn fn, void *context, graft_error *err);

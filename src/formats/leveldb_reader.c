@@ -8,10 +8,12 @@
 #include "base/cursor.h"
 #include "base/size.h"
 #include "formats/leveldb.h"
+#include "formats/snappy.h"
 
 #define FOOTER_BYTES 48
 #define TRAILER_BYTES 5 /* compression type, crc */
 #define MAX_KEY_BYTES ((size_t)1 << 16)
+#define MAX_BLOCK_BYTES ((size_t)256 << 20) /* of a compressed block */
 static const uint8_t magic[8] = {0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb};
 
 typedef struct table {
@@ -22,6 +24,8 @@ typedef struct table {
     void *context;
     gft_buffer last; /* last data key given out */
     size_t given;
+    gft_buffer index_room; /* decoded blocks */
+    gft_buffer data_room;
 } table;
 
 int gft_leveldb_compare(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
@@ -30,10 +34,12 @@ int gft_leveldb_compare(const void *a, size_t a_bytes, const void *b, size_t b_b
     return order ? order : (a_bytes > b_bytes) - (a_bytes < b_bytes);
 }
 
-/* The entries of the block at [offset, offset + bytes): type and crc checked, restart array cut
- * off. */
-static graft_status open_block(const table *t, uint64_t offset, uint64_t bytes, gft_cursor *entries,
-                               graft_error *err) {
+/*
+ * The entries of the block at [offset, offset + bytes): type and crc checked, restart array cut
+ * off. A compressed block is decoded into `room`, which must live as long as they are read.
+ */
+static graft_status open_block(const table *t, uint64_t offset, uint64_t bytes, gft_buffer *room,
+                               gft_cursor *entries, graft_error *err) {
     if (offset > t->bytes || bytes > t->bytes - offset || t->bytes - offset - bytes < TRAILER_BYTES)
         return gft_fail(err, GRAFT_DATA_LOSS,
                         "%s: a block of %llu bytes at %llu, but the file has %zu", t->where,
@@ -49,15 +55,15 @@ static graft_status open_block(const table *t, uint64_t offset, uint64_t bytes, 
             err, GRAFT_DATA_LOSS,
             "%s: block at byte %llu: checksum 0x%08x, expected 0x%08x: the file is damaged",
             t->where, (unsigned long long)offset, found, stored);
-    if (type == 1)
-        return gft_fail(
-            err, GRAFT_UNIMPLEMENTED,
-            "%s: block at byte %llu is compressed with snappy, only uncompressed tables are read",
-            t->where, (unsigned long long)offset);
-    if (type != 0)
+    if (type == 1) {
+        GFT_TRY(gft_snappy_decode(p, (size_t)bytes, t->where, room, err));
+        p = room->data;
+        bytes = room->bytes;
+    } else if (type != 0) {
         return gft_fail(err, GRAFT_DATA_LOSS,
-                        "%s: block at byte %llu: compression type %u, expected 0", t->where,
+                        "%s: block at byte %llu: compression type %u, expected 0 or 1", t->where,
                         (unsigned long long)offset, type);
+    }
     if (bytes < 4)
         return gft_fail(err, GRAFT_DATA_LOSS,
                         "%s: block at byte %llu: %llu bytes, expected 4 or more", t->where,
@@ -100,7 +106,7 @@ static graft_status next_entry(gft_cursor *c, gft_buffer *key, const uint8_t **v
 static graft_status read_data_block(table *t, uint64_t offset, uint64_t bytes, gft_buffer *key,
                                     graft_error *err) {
     gft_cursor c;
-    GFT_TRY(open_block(t, offset, bytes, &c, err));
+    GFT_TRY(open_block(t, offset, bytes, &t->data_room, &c, err));
     gft_buffer_clear(key);
     while (gft_cursor_left(&c) > 0) {
         const uint8_t *value;
@@ -122,7 +128,7 @@ static graft_status read_data_block(table *t, uint64_t offset, uint64_t bytes, g
 static graft_status read_index(table *t, uint64_t offset, uint64_t bytes, gft_buffer *index_key,
                                gft_buffer *key, graft_error *err) {
     gft_cursor index;
-    GFT_TRY(open_block(t, offset, bytes, &index, err));
+    GFT_TRY(open_block(t, offset, bytes, &t->index_room, &index, err));
     uint64_t data_end = 0;
     while (gft_cursor_left(&index) > 0) {
         const uint8_t *value;
@@ -174,13 +180,17 @@ graft_status gft_leveldb_read(const void *data, size_t bytes, const char *where,
     gft_buffer_init(&index_key, MAX_KEY_BYTES);
     gft_buffer_init(&key, MAX_KEY_BYTES);
     gft_buffer_init(&t.last, MAX_KEY_BYTES);
+    gft_buffer_init(&t.index_room, MAX_BLOCK_BYTES);
+    gft_buffer_init(&t.data_room, MAX_BLOCK_BYTES);
     graft_status status;
     gft_cursor ignored;
-    GFT_GOTO(open_block(&t, handle[0], handle[1], &ignored, err));
+    GFT_GOTO(open_block(&t, handle[0], handle[1], &t.data_room, &ignored, err));
     GFT_GOTO(read_index(&t, handle[2], handle[3], &index_key, &key, err));
 done:
     gft_buffer_deinit(&index_key);
     gft_buffer_deinit(&key);
     gft_buffer_deinit(&t.last);
+    gft_buffer_deinit(&t.index_room);
+    gft_buffer_deinit(&t.data_room);
     return status;
 }

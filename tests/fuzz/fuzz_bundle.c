@@ -1,6 +1,6 @@
 /*
- * Fuzz target: TensorBundle. Even first byte: the input is index and data as files (u16 index
- * length first). Odd: the input is a list of index entries (u8 key length, key, u8 value length,
+ * Fuzz target: TensorBundle. First byte 0 modulo 4: the input is index and data as files (u16 index
+ * length first); 2 modulo 4: a snappy stream. Odd: the input is a list of index entries (u8 key length, key, u8 value length,
  * value; an empty key ends it), put into a valid table so that mutations get past the block
  * checksums; the rest is the data shard.
  */
@@ -9,6 +9,7 @@
 
 #include "formats/bundle.h"
 #include "formats/leveldb.h"
+#include "formats/snappy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -62,7 +63,12 @@ static size_t build_table(const uint8_t *data, size_t size, gft_buffer *out) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 3)
         return 0;
-    if (data[0] % 2 == 0) {
+    if (data[0] % 4 == 2) { /* a snappy stream alone */
+        gft_buffer out;
+        gft_buffer_init(&out, (size_t)1 << 24);
+        (void)!gft_snappy_decode(data + 1, size - 1, "fuzz", &out, NULL);
+        gft_buffer_deinit(&out);
+    } else if (data[0] % 2 == 0) {
         size_t index_bytes = (size_t)data[1] | (size_t)data[2] << 8;
         index_bytes = index_bytes > size - 3 ? size - 3 : index_bytes;
         read_everything(data + 3, index_bytes, data + 3 + index_bytes, size - 3 - index_bytes);

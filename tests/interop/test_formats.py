@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("GRAFT_BIN_DIR") or pathlib.Path(os.environ.get("GRAFT_BUILD", ROOT / "build" / "release")) / "bin")
+BUILD = pathlib.Path(os.environ.get("GRAFT_BUILD", ROOT / "build" / "release"))
+BIN = pathlib.Path(os.environ.get("GRAFT_BIN_DIR", BUILD / "bin"))
 TOOL = BIN / "formats_tool"
 
 
