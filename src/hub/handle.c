@@ -19,8 +19,9 @@ static const char *after(const char *text, const char *prefix) {
 }
 
 /*
- * The part of a URL that names the model; the text itself if it is none. Kaggle's long form keeps words between the
- * parts, "/frameworks/TensorFlow2/variations/V/versions/N": they are dropped while the parts are copied.
+ * The part of a URL that names the model; the text itself if it is none. Kaggle's long form keeps
+ * words between the parts, "/frameworks/TensorFlow2/variations/V/versions/N": they are dropped
+ * while the parts are copied.
  */
 static const char *strip_url(const char *text, bool *kaggle) {
     static const char *const TFHUB[] = {"https://tfhub.dev/", "http://tfhub.dev/", "tfhub.dev/"};
@@ -133,7 +134,8 @@ graft_status gft_handle_parse(const char *text, gft_handle *out, graft_error *er
         left -= length + 1;
     }
     out->text[at] = '\0';
-    if (strip_url(out->text, &kaggle) != out->text) /* it would mean another handle when read again */
+    if (strip_url(out->text, &kaggle) !=
+        out->text) /* it would mean another handle when read again */
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "handle '%.200s': a URL within a URL", text);
     if (out->parts < GFT_HANDLE_MIN_PARTS - (out->versioned ? 0 : 1))
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
@@ -152,11 +154,11 @@ graft_status gft_handle_parse_versioned(const char *text, gft_handle *out, graft
     char *versions = gft_hub_known_versions(out->text);
     if (!versions)
         return gft_fail_memory(err, 64, "versions");
-    graft_status status = gft_fail(
-        err, GRAFT_INVALID_ARGUMENT,
-        "handle '%.200s': %s, so that it means the same tomorrow; %s%s", text,
-        latest ? "'latest' is no version, name one" : "no version, name one",
-        *versions ? "known versions: " : "no version of it is known here", versions);
+    graft_status status =
+        gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                 "handle '%.200s': %s, so that it means the same tomorrow; %s%s", text,
+                 latest ? "'latest' is no version, name one" : "no version, name one",
+                 *versions ? "known versions: " : "no version of it is known here", versions);
     gft_free(versions);
     return status;
 }

@@ -1,9 +1,10 @@
 /*
- * Handles: "publisher/model/.../version". Parsing, one spelling for each, and the words for wrong ones.
+ * Handles: "publisher/model/.../version". Parsing, one spelling for each, and the words for wrong
+ * ones.
  *
- * Three or more parts of letters, digits, '-', '_' and '.', the last a version: 1 or more without leading zeros. A part
- * in between is no bare number, so that no module lies inside another's directory. URLs of tfhub.dev and kaggle.com
- * are read as the handle they name.
+ * Three or more parts of letters, digits, '-', '_' and '.', the last a version: 1 or more without
+ * leading zeros. A part in between is no bare number, so that no module lies inside another's
+ * directory. URLs of tfhub.dev and kaggle.com are read as the handle they name.
  */
 #ifndef GFT_HUB_HANDLE_H
 #define GFT_HUB_HANDLE_H
@@ -31,7 +32,9 @@ typedef struct gft_handle {
  * @return OK; INVALID_ARGUMENT says what is wrong with it. A missing version is no error here.
  */
 GRAFT_MUST_CHECK graft_status gft_handle_parse(const char *text, gft_handle *out, graft_error *err);
-/** As gft_handle_parse, and refuses a missing version or `latest` with the versions that are known. */
+/**
+ * As gft_handle_parse, and refuses a missing version or `latest` with the versions that are known.
+ */
 GRAFT_MUST_CHECK graft_status gft_handle_parse_versioned(const char *text, gft_handle *out,
                                                          graft_error *err);
 /** "/x", "./x", "../x", "~x", "x/" or empty: nobody means a handle. */

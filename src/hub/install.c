@@ -1,6 +1,6 @@
 /*
- * Installing a module (gft_hub_install in store.h): under the store's lock the module is written beside its place,
- * hashed, described, compared with graft.lock, renamed, and made read-only.
+ * Installing a module (gft_hub_install in store.h): under the store's lock the module is written
+ * beside its place, hashed, described, compared with graft.lock, renamed, and made read-only.
  */
 #include <errno.h>
 #include <fcntl.h>

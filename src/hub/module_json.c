@@ -1,6 +1,6 @@
 /*
- * module.json to fields and back (module_json.h, store.h). Paths inside are checked: they are joined to the module's
- * directory later.
+ * module.json to fields and back (module_json.h, store.h). Paths inside are checked: they are
+ * joined to the module's directory later.
  */
 #include "hub/module_json.h"
 
@@ -52,8 +52,8 @@ static graft_status read_count(const reader *r, const json_t *root, const char *
 static bool safe_path(const char *path) {
     for (const char *part = path;; part++) {
         size_t length = strcspn(part, "/");
-        bool dots = (length == 1 && part[0] == '.') ||
-                    (length == 2 && part[0] == '.' && part[1] == '.');
+        bool dots =
+            (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.');
         if (length == 0 || dots)
             return false;
         part += length;
@@ -177,14 +177,14 @@ graft_status gft_module_write(const char *dir, const gft_module *module, graft_e
     char *text = NULL;
     char *line = NULL;
     char *path = gft_path_join(dir, GFT_MODULE_FILE);
-    json_t *root = json_pack(
-        "{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "format", FORMAT_NAME,
-        "version", FORMAT_VERSION, "handle", or_empty(info->handle), "sha256",
-        or_empty(info->sha256), "description", or_empty(info->description), "license",
-        or_empty(info->license), "source", or_empty(info->source), "source_sha256",
-        or_empty(module->source_sha256), "input", or_empty(info->input), "added",
-        or_empty(info->added), "parameters", (json_int_t)info->parameters, "bytes",
-        (json_int_t)info->bytes, "files", files_json(&module->tree));
+    json_t *root =
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "format",
+                  FORMAT_NAME, "version", FORMAT_VERSION, "handle", or_empty(info->handle),
+                  "sha256", or_empty(info->sha256), "description", or_empty(info->description),
+                  "license", or_empty(info->license), "source", or_empty(info->source),
+                  "source_sha256", or_empty(module->source_sha256), "input", or_empty(info->input),
+                  "added", or_empty(info->added), "parameters", (json_int_t)info->parameters,
+                  "bytes", (json_int_t)info->bytes, "files", files_json(&module->tree));
     if (root)
         text = json_dumps(root, JSON_INDENT(2));
     if (text)

@@ -1,6 +1,6 @@
 /*
- * Listing, hashing and protecting a module's files (module_tree.h). Directories are walked with a list of those still
- * to be seen, not by recursion.
+ * Listing, hashing and protecting a module's files (module_tree.h). Directories are walked with a
+ * list of those still to be seen, not by recursion.
  */
 #include "hub/module_tree.h"
 
@@ -77,8 +77,8 @@ typedef struct walk {
 static graft_status push_dir(walk *w, const char *relative, int depth, graft_error *err) {
     if (depth > GFT_TREE_MAX_DEPTH || w->count >= GFT_TREE_MAX_FILES)
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
-                        "module: '%s': directories deeper than %d or more than %d of them", relative,
-                        GFT_TREE_MAX_DEPTH, GFT_TREE_MAX_FILES);
+                        "module: '%s': directories deeper than %d or more than %d of them",
+                        relative, GFT_TREE_MAX_DEPTH, GFT_TREE_MAX_FILES);
     if (w->count == w->capacity) {
         size_t bigger = w->capacity ? 2 * w->capacity : 16;
         const char **dirs = gft_realloc(w->dirs, bigger * sizeof *dirs);
@@ -111,8 +111,8 @@ static graft_status walk_entry(walk *w, const char *dir, const char *below, int 
         status = gft_fail(err, GRAFT_FAILED_PRECONDITION,
                           "%s: a link or a device, expected a regular file", full);
     else
-        status = w->visit(w->context, relative, full, S_ISDIR(st.st_mode), (uint64_t)st.st_size,
-                          err);
+        status =
+            w->visit(w->context, relative, full, S_ISDIR(st.st_mode), (uint64_t)st.st_size, err);
     if (status == GRAFT_OK && S_ISDIR(st.st_mode))
         status = push_dir(w, relative, depth + 1, err);
     gft_free(full);

@@ -2,12 +2,14 @@
  * A module's files, and the one hash that stands for them.
  *
  * Module tree hash: the files of the directory and its sub-directories, regular files only, without
- * assets.extra/module.json, sorted by the bytes of their relative paths ('/' between the parts). For each one line
+ * assets.extra/module.json, sorted by the bytes of their relative paths ('/' between the parts).
+ * For each one line
  *
  *     <sha256 of the contents, 64 lower-case hex digits> <size in bytes, decimal> <relative path>\n
  *
- * The hash is the SHA-256 of these lines together (UTF-8, no header, the last line ends in a newline too), in
- * lower-case hex. Names, times, owners and modes of directories do not count; an empty directory does not count.
+ * The hash is the SHA-256 of these lines together (UTF-8, no header, the last line ends in a
+ * newline too), in lower-case hex. Names, times, owners and modes of directories do not count; an
+ * empty directory does not count.
  */
 #ifndef GFT_HUB_MODULE_TREE_H
 #define GFT_HUB_MODULE_TREE_H

@@ -1,5 +1,6 @@
 /*
- * Using recipes (recipe.h): the compiled-in ones by name, tensor names through the rules, labels, the source's bytes.
+ * Using recipes (recipe.h): the compiled-in ones by name, tensor names through the rules, labels,
+ * the source's bytes.
  */
 #include "hub/recipe.h"
 
@@ -46,8 +47,7 @@ graft_status gft_recipe_find(const char *name, gft_recipe *out, graft_error *err
 
 /* ---- tensor names ---- */
 
-static const gft_recipe_list *find_list(const gft_recipe *recipe, const char *name,
-                                        size_t length) {
+static const gft_recipe_list *find_list(const gft_recipe *recipe, const char *name, size_t length) {
     for (int32_t i = 0; i < recipe->list_count; i++) {
         const gft_recipe_list *list = &recipe->lists[i];
         if (strlen(list->name) == length && strncmp(list->name, name, length) == 0)
@@ -78,13 +78,12 @@ static bool match(const gft_recipe *recipe, const char *template, const char *na
     out->count = 0;
     while (*template) {
         if (*template != '{') {
-            if (*template++ != *name++)
+            if (*template ++ != *name++)
                 return false;
             continue;
         }
         const char *end = strchr(template, '}'); /* there is one: checked when parsed */
-        const gft_recipe_list *list =
-            find_list(recipe, template + 1, (size_t)(end - template - 1));
+        const gft_recipe_list *list = find_list(recipe, template + 1, (size_t)(end - template - 1));
         const gft_recipe_word *word = list ? longest_word(list, name) : NULL;
         if (!word || out->count == GFT_RECIPE_MAX_VARIABLES)
             return false;
@@ -118,8 +117,7 @@ static bool expand(const gft_recipe *recipe, const char *template, const found *
         if (!*template)
             break;
         const char *end = strchr(template, '}');
-        const gft_recipe_list *list =
-            find_list(recipe, template + 1, (size_t)(end - template - 1));
+        const gft_recipe_list *list = find_list(recipe, template + 1, (size_t)(end - template - 1));
         int i = 0;
         while (i < f->count && (used[i] || f->lists[i] != list))
             i++;
@@ -181,8 +179,7 @@ graft_status gft_recipe_labels(gft_recipe *recipe, const char *const **labels, i
     size_t lines = 0;
     for (const char *c = copy; c && *c; c++)
         lines += *c == '\n' || c[1] == '\0';
-    const char **list =
-        copy ? gft_arena_array(&recipe->arena, lines + 1, sizeof *list) : NULL;
+    const char **list = copy ? gft_arena_array(&recipe->arena, lines + 1, sizeof *list) : NULL;
     if (!list)
         return gft_fail_memory(err, lines * sizeof *list, "labels");
     if (lines > GFT_RECIPE_MAX_LABELS)

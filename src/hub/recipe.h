@@ -1,6 +1,7 @@
 /*
- * Recipes: how a module is made from a package's weights. Data files (recipes/ *.json, described in docs/formats.md);
- * those of the source tree are compiled in (src/hub/gen), others are read from a path.
+ * Recipes: how a module is made from a package's weights. Data files (recipes/ *.json, described in
+ * docs/formats.md); those of the source tree are compiled in (src/hub/gen), others are read from a
+ * path.
  *
  *   {"format": "graft-recipe", "version": 1, "handle", "description", "license", "input",
  *    "source": {"package", "package_version", "member", "sha256", "container": "torch-legacy", "fetch"},
@@ -9,9 +10,9 @@
  *    "preprocess": {...}, "labels": "imagenet_labels.txt"}
  *
  * A tensor rule maps a parameter's name to one of the source's: "block{block}_bn/gamma" comes from
- * "_blocks.{block}._bn1.weight". "{block}" stands for a word of that list, and for what the list says of it on the
- * other side. The first rule that fits counts; where several words fit at a place the longest does. "permute" orders
- * the source's dimensions.
+ * "_blocks.{block}._bn1.weight". "{block}" stands for a word of that list, and for what the list
+ * says of it on the other side. The first rule that fits counts; where several words fit at a place
+ * the longest does. "permute" orders the source's dimensions.
  */
 #ifndef GFT_HUB_RECIPE_H
 #define GFT_HUB_RECIPE_H
@@ -52,7 +53,7 @@ typedef struct gft_recipe {
     gft_arena arena;
     const char *handle, *description, *license, *input;
     const char *package, *package_version, *member, *sha256, *container;
-    const char *fetch;       /* the command that gets the package */
+    const char *fetch; /* the command that gets the package */
     const char *builder;
     const char *preprocess;  /* JSON object; NULL if there is none */
     const char *labels_file; /* NULL if there is none */
@@ -69,7 +70,9 @@ void gft_recipe_deinit(gft_recipe *recipe);
 GRAFT_MUST_CHECK graft_status gft_recipe_parse(const char *text, size_t bytes, const char *where,
                                                gft_recipe *out, graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_recipe_read(const char *path, gft_recipe *out, graft_error *err);
-/** A compiled-in recipe by handle or name ("efficientnet_lite0_classification"); NOT_FOUND suggests. */
+/**
+ * A compiled-in recipe by handle or name ("efficientnet_lite0_classification"); NOT_FOUND suggests.
+ */
 GRAFT_MUST_CHECK graft_status gft_recipe_find(const char *name, gft_recipe *out, graft_error *err);
 
 /**

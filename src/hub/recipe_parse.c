@@ -126,8 +126,7 @@ static graft_status read_permute(const parser *p, const json_t *list, gft_recipe
     uint32_t seen = 0;
     if (!list)
         return GRAFT_OK;
-    if (!json_is_array(list) || json_array_size(list) < 1 ||
-        json_array_size(list) > GRAFT_MAX_RANK)
+    if (!json_is_array(list) || json_array_size(list) < 1 || json_array_size(list) > GRAFT_MAX_RANK)
         return wrong(p, "permute", "a list of dimensions");
     rule->rank = (int32_t)json_array_size(list);
     for (int32_t i = 0; i < rule->rank; i++) {

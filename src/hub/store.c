@@ -1,5 +1,6 @@
 /*
- * Looking into the store (store.h): where it is, what it holds, whether a module is sound. Installing is install.c.
+ * Looking into the store (store.h): where it is, what it holds, whether a module is sound.
+ * Installing is install.c.
  */
 #include "hub/store.h"
 
@@ -107,9 +108,9 @@ graft_status gft_store_compare(const char *dir, const gft_module *module, graft_
             status = gft_fail(err, GRAFT_DATA_LOSS, "module '%s': %s does not belong into %s",
                               module->info.handle, found.files[k].path, dir);
         else if (wanted->files[i].bytes != found.files[k].bytes)
-            status = gft_fail(err, GRAFT_DATA_LOSS,
-                              "module '%s': %s has %llu bytes, expected %llu", module->info.handle,
-                              wanted->files[i].path, (unsigned long long)found.files[k].bytes,
+            status = gft_fail(err, GRAFT_DATA_LOSS, "module '%s': %s has %llu bytes, expected %llu",
+                              module->info.handle, wanted->files[i].path,
+                              (unsigned long long)found.files[k].bytes,
                               (unsigned long long)wanted->files[i].bytes);
         i++;
         k++;
@@ -185,12 +186,11 @@ static graft_status not_installed(const gft_handle *handle, graft_error *err) {
     memcpy(unversioned, handle->text, length);
     unversioned[length] = '\0';
     char *versions = gft_hub_known_versions(unversioned);
-    graft_status status =
-        gft_fail(err, GRAFT_NOT_FOUND,
-                 "module '%s' is neither in the store nor among the recipes%s%s; `graft hub list` "
-                 "shows what is there",
-                 handle->text, versions && *versions ? ", known versions: " : "",
-                 versions ? versions : "");
+    graft_status status = gft_fail(
+        err, GRAFT_NOT_FOUND,
+        "module '%s' is neither in the store nor among the recipes%s%s; `graft hub list` "
+        "shows what is there",
+        handle->text, versions && *versions ? ", known versions: " : "", versions ? versions : "");
     gft_free(versions);
     return status;
 }

@@ -1,5 +1,6 @@
 /*
- * Listing the store: handles found by walking modules/, what is in each, and which versions of a model are known.
+ * Listing the store: handles found by walking modules/, what is in each, and which versions of a
+ * model are known.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +40,8 @@ static graft_status push_name(gft_store_names *names, const char *handle, graft_
 }
 
 /*
- * The directories of one depth after the other: those named by a bare number are modules, others are parts of handles.
- * What an installer writes at this moment has a suffix and is neither.
+ * The directories of one depth after the other: those named by a bare number are modules, others
+ * are parts of handles. What an installer writes at this moment has a suffix and is neither.
  */
 static graft_status list_level(const char *top, gft_store_names *level, gft_store_names *next,
                                gft_store_names *modules, graft_error *err) {
@@ -56,10 +57,10 @@ static graft_status list_level(const char *top, gft_store_names *level, gft_stor
             if (!entries[k].is_dir || strstr(entries[k].name, ".partial-") ||
                 strstr(entries[k].name, ".old-"))
                 continue;
-            const char *name = *level->handles[i]
-                                   ? gft_arena_format(&modules->arena, "%s/%s", level->handles[i],
-                                                      entries[k].name)
-                                   : gft_arena_strdup(&modules->arena, entries[k].name);
+            const char *name =
+                *level->handles[i]
+                    ? gft_arena_format(&modules->arena, "%s/%s", level->handles[i], entries[k].name)
+                    : gft_arena_strdup(&modules->arena, entries[k].name);
             if (!name)
                 status = gft_fail_memory(err, 256, "a handle");
             else
@@ -104,6 +105,22 @@ done:
     return status;
 }
 
+/* Listed all the same, so that it can be seen and mended. */
+static graft_status describe_broken(const char *handle, const char *dir, const char *why,
+                                    graft_module_info *out, graft_error *err) {
+    out->handle = gft_strdup(handle);
+    out->path = gft_strdup(dir);
+    out->description = gft_format("broken: %s", why);
+    out->sha256 = gft_strdup("");
+    out->license = gft_strdup("");
+    out->source = gft_strdup("");
+    out->input = gft_strdup("");
+    out->added = gft_strdup("");
+    bool all = out->handle && out->path && out->description && out->sha256 && out->license &&
+               out->source && out->input && out->added;
+    return all ? GRAFT_OK : gft_fail_memory(err, 256, "a list of modules");
+}
+
 graft_status graft_hub_list(graft_module_info **out, int32_t *count, graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_store_names names;
@@ -119,13 +136,12 @@ graft_status graft_hub_list(graft_module_info **out, int32_t *count, graft_error
         graft_error why;
         GFT_GOTO(gft_hub_module_path(names.handles[i], &dir, err));
         graft_status read = gft_hub_info(dir, &list[n], &why);
-        if (read != GRAFT_OK) { /* listed all the same, so that it can be seen and mended */
-            list[n].handle = gft_strdup(names.handles[i]);
-            list[n].path = gft_strdup(dir);
-            list[n].description = gft_format("broken: %s", why.message);
-        }
+        if (read != GRAFT_OK)
+            status = describe_broken(names.handles[i], dir, why.message, &list[n], err);
         n++;
         gft_free(dir);
+        if (status != GRAFT_OK)
+            goto done;
     }
     *out = list;
     *count = n;
@@ -167,12 +183,12 @@ char *gft_hub_known_versions(const char *unversioned) {
         names = (gft_store_names){0}; /* then only the recipes are known */
     for (size_t i = 0; i < names.count && status == GRAFT_OK; i++)
         status = add_version(&list, names.handles[i], unversioned);
-    for (size_t i = 0;
-         status == GRAFT_OK && graft_hub_recipe(i, &handle, &description, &source); i++)
+    for (size_t i = 0; status == GRAFT_OK && graft_hub_recipe(i, &handle, &description, &source);
+         i++)
         status = add_version(&list, handle, unversioned);
     status = gft_buffer_terminate(&list, NULL);
-    char *out = status == GRAFT_OK ? gft_strdup(list.bytes ? (const char *)list.data + 2 : "")
-                                   : NULL;
+    char *out =
+        status == GRAFT_OK ? gft_strdup(list.bytes ? (const char *)list.data + 2 : "") : NULL;
     gft_store_names_free(&names);
     gft_buffer_deinit(&list);
     return out;

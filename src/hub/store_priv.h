@@ -1,5 +1,6 @@
 /*
- * What store.c and install.c share: paths below the store's directory, the list of modules, the check of one.
+ * What store.c and install.c share: paths below the store's directory, the list of modules, the
+ * check of one.
  */
 #ifndef GFT_HUB_STORE_PRIV_H
 #define GFT_HUB_STORE_PRIV_H
@@ -21,7 +22,10 @@ typedef struct gft_store_names {
 GRAFT_MUST_CHECK graft_status gft_store_list(gft_store_names *out, graft_error *err);
 void gft_store_names_free(gft_store_names *names);
 
-/** The files of dir are those of module.json, with their sizes; DATA_LOSS names the first that is not. */
+/**
+ * The files of dir are those of module.json, with their sizes; DATA_LOSS names the first that is
+ * not.
+ */
 GRAFT_MUST_CHECK graft_status gft_store_compare(const char *dir, const gft_module *module,
                                                 graft_error *err);
 /**

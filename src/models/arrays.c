@@ -1,5 +1,6 @@
 /*
- * Named arrays on disk for programs: formats/npy.h behind graft/model.h. A list owns an arena with its names and data.
+ * Named arrays on disk for programs: formats/npy.h behind graft/model.h. A list owns an arena with
+ * its names and data.
  */
 #include <string.h>
 

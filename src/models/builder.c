@@ -1,5 +1,6 @@
 /*
- * Family builders' helpers (builder.h): each appends the nodes of one layer, taking its parameters from the source.
+ * Family builders' helpers (builder.h): each appends the nodes of one layer, taking its parameters
+ * from the source.
  */
 #include "models/builder.h"
 
@@ -80,8 +81,8 @@ gft_value_id gft_build_param(gft_builder *b, const char *layer, const char *part
         return -1;
     }
     bool trainable = kind != GFT_PARAM_STATISTIC;
-    if (keep(b, gft_params_add(&b->model->params, name, &desc, kind, trainable, NULL, &id,
-                               b->err)) &&
+    if (keep(b,
+             gft_params_add(&b->model->params, name, &desc, kind, trainable, NULL, &id, b->err)) &&
         keep(b, fill(b, &b->model->params.items[id])) &&
         !keep(b, gft_graph_param(b->graph, id, &out, b->err)))
         out = -1;

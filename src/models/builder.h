@@ -1,8 +1,10 @@
 /*
- * Helpers for family builders: layers appended to a graph with their parameters, named as Keras names them. The first
- * failure sticks: from then on every helper gives -1 and does nothing, and gft_builder_finish reports it.
+ * Helpers for family builders: layers appended to a graph with their parameters, named as Keras
+ * names them. The first failure sticks: from then on every helper gives -1 and does nothing, and
+ * gft_builder_finish reports it.
  *
- * Every helper makes its own layer (gft_graph_set_layer), so that freezing by layer counts what Keras counts.
+ * Every helper makes its own layer (gft_graph_set_layer), so that freezing by layer counts what
+ * Keras counts.
  */
 #ifndef GFT_MODELS_BUILDER_H
 #define GFT_MODELS_BUILDER_H
@@ -24,7 +26,10 @@ typedef struct gft_window {
     int64_t kernel, stride;
 } gft_window;
 
-/** Begins a graph over the model's parameters. source gives every parameter's values; they are copied. */
+/**
+ * Begins a graph over the model's parameters. source gives every parameter's values; they are
+ * copied.
+ */
 gft_builder gft_builder_make(graft_model *model, gft_weight_source source, void *context,
                              graft_error *err);
 /** Adds the graph to the model as this signature, or frees it and gives the first failure. */
@@ -57,7 +62,10 @@ gft_value_id gft_build_add(gft_builder *b, gft_value_id x, gft_value_id y, const
 gft_value_id gft_build_global_pool(gft_builder *b, gft_value_id x, const char *layer);
 gft_value_id gft_build_dropout(gft_builder *b, gft_value_id x, const char *layer, float rate,
                                uint64_t key);
-/** x * kernel + bias, parameters "layer/kernel", "layer/bias". The layer stays open for an activation. */
+/**
+ * x * kernel + bias, parameters "layer/kernel", "layer/bias". The layer stays open for an
+ * activation.
+ */
 gft_value_id gft_build_dense(gft_builder *b, gft_value_id x, const char *layer, int64_t units);
 
 /** Channels of a value: its last dimension; 0 after a failure. */

@@ -1,6 +1,6 @@
 /*
- * The card, assets.extra/graft.json: what a SavedModel does not say and a user of the model needs: preprocessing,
- * backbone with its sha256, head, training settings, accuracy, tool version.
+ * The card, assets.extra/graft.json: what a SavedModel does not say and a user of the model needs:
+ * preprocessing, backbone with its sha256, head, training settings, accuracy, tool version.
  *
  *   {"format": "graft-model", "version": 1, "tool": "graft 0.1.0",
  *    "backbone": {"handle": "...", "sha256": "..."},
@@ -8,7 +8,8 @@
  *                   "antialias": true, "crop_padding": 32, "crop_fraction": 0.0, "pad_value": 127},
  *    "head": "dense:128,relu", "training": {...}, "accuracy": {...}}
  *
- * Readers pass over keys they do not know. A file without "preprocess" is a model that says nothing about pictures.
+ * Readers pass over keys they do not know. A file without "preprocess" is a model that says nothing
+ * about pictures.
  */
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /*
- * EfficientNet-Lite0 to Lite4 (M. Tan; tensorflow/tpu efficientnet/lite): EfficientNet without squeeze-excite, ReLU6 for
- * swish, stem and head of fixed width, first and last stage of fixed depth. Layers bear the names of Keras' EfficientNet.
+ * EfficientNet-Lite0 to Lite4 (M. Tan; tensorflow/tpu efficientnet/lite): EfficientNet without
+ * squeeze-excite, ReLU6 for swish, stem and head of fixed width, first and last stage of fixed
+ * depth. Layers bear the names of Keras' EfficientNet.
  */
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ typedef struct stage {
 } stage;
 
 static const stage STAGES[] = {
-    {1, {3, 1}, 1, 16}, {2, {3, 2}, 6, 24},  {2, {5, 2}, 6, 40},  {3, {3, 2}, 6, 80},
+    {1, {3, 1}, 1, 16},  {2, {3, 2}, 6, 24},  {2, {5, 2}, 6, 40},  {3, {3, 2}, 6, 80},
     {3, {5, 1}, 6, 112}, {4, {5, 2}, 6, 192}, {1, {3, 1}, 6, 320},
 };
 #define STAGE_COUNT ((int32_t)(sizeof STAGES / sizeof STAGES[0]))
@@ -103,8 +104,9 @@ graft_status gft_efficientnet_lite_build(graft_model *model, int32_t variant_num
                                          int32_t classes, gft_weight_source source, void *context,
                                          graft_error *err) {
     if (variant_number < 0 || variant_number >= VARIANT_COUNT)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "efficientnet_lite: variant %d, expected 0..%d",
-                        (int)variant_number, (int)(VARIANT_COUNT - 1));
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "efficientnet_lite: variant %d, expected 0..%d", (int)variant_number,
+                        (int)(VARIANT_COUNT - 1));
     if (classes < 0)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "efficientnet_lite: %d classes, expected 0 (features) or more",
@@ -122,7 +124,9 @@ graft_status gft_efficientnet_lite_build(graft_model *model, int32_t variant_num
         gft_build_output(&b, "probabilities", x);
     }
     GFT_TRY(gft_builder_finish(&b, "serving_default"));
-    /* The published evaluation rule: centre square of size/(size+32) of the shorter side, bicubic. */
+    /*
+     * The published evaluation rule: centre square of size/(size+32) of the shorter side, bicubic.
+     */
     model->has_preprocess = true;
     model->preprocess = graft_preprocess_default(v->size, v->size);
     model->preprocess.mode = GRAFT_RESIZE_CROP;

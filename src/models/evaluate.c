@@ -1,9 +1,11 @@
 /*
- * Evaluation of a classifier on a data set: top-1, top-5, loss, precision and recall per class, confusion.
+ * Evaluation of a classifier on a data set: top-1, top-5, loss, precision and recall per class,
+ * confusion.
  *
- * Loss is Keras' categorical_crossentropy: the mean of -log p of the right class, scores divided by their sum and
- * clipped to [1e-7, 1 - 1e-7]. Where the scores of the first batch are no distribution they are taken as logits, and
- * p is their softmax. Of equal scores the class of lower index stands first, as in argmax.
+ * Loss is Keras' categorical_crossentropy: the mean of -log p of the right class, scores divided by
+ * their sum and clipped to [1e-7, 1 - 1e-7]. Where the scores of the first batch are no
+ * distribution they are taken as logits, and p is their softmax. Of equal scores the class of lower
+ * index stands first, as in argmax.
  */
 #include <math.h>
 #include <string.h>
@@ -107,8 +109,8 @@ static graft_status run_batch(evaluator *e, const graft_batch *batch, const floa
     }
     in.desc = gft_desc_f32(gft_shape_4(n, c->height, c->width, 3));
     in.bytes = (size_t)n * each * sizeof *batch->f32;
-    GFT_TRY(graft_session_run(e->session, &in, 1, e->outputs, e->session->graph->output_count,
-                              err));
+    GFT_TRY(
+        graft_session_run(e->session, &in, 1, e->outputs, e->session->graph->output_count, err));
     const graft_tensor *out = &e->outputs[c->output];
     if (out->desc.shape.dims[0] != n)
         return gft_fail(err, GRAFT_FAILED_PRECONDITION,
@@ -156,8 +158,7 @@ static graft_status make_room(evaluator *e, graft_error *err) {
     r->recall = gft_calloc(classes, sizeof *r->recall);
     r->support = gft_calloc(classes, sizeof *r->support);
     r->confusion = gft_calloc(cells, sizeof *r->confusion);
-    e->outputs =
-        gft_calloc((size_t)e->session->graph->output_count + 1, sizeof *e->outputs);
+    e->outputs = gft_calloc((size_t)e->session->graph->output_count + 1, sizeof *e->outputs);
     if (!r->precision || !r->recall || !r->support || !r->confusion || !e->outputs)
         return gft_fail_memory(err, cells * sizeof *r->confusion, "an evaluation");
     return GRAFT_OK;

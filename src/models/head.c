@@ -1,6 +1,7 @@
 /*
- * Task heads: "dense:128,relu/dropout:0.5", then dense(classes) and softmax. Kernels begin Glorot uniform (Glorot and
- * Bengio 2010, as Keras: limit sqrt(6 / (fan_in + fan_out))), drawn by seed and layer number; biases begin at zero.
+ * Task heads: "dense:128,relu/dropout:0.5", then dense(classes) and softmax. Kernels begin Glorot
+ * uniform (Glorot and Bengio 2010, as Keras: limit sqrt(6 / (fan_in + fan_out))), drawn by seed and
+ * layer number; biases begin at zero.
  */
 #include <math.h>
 #include <stdio.h>
@@ -36,9 +37,14 @@ static const struct {
     const char *word;
     const gft_op *op;
 } ACTIVATIONS[] = {
-    {"relu", &gft_op_relu}, {"relu6", &gft_op_relu6},           {"silu", &gft_op_silu},
-    {"swish", &gft_op_silu}, {"hard_swish", &gft_op_hard_swish}, {"tanh", &gft_op_tanh},
-    {"sigmoid", &gft_op_sigmoid}, {"linear", NULL},
+    {"relu", &gft_op_relu},
+    {"relu6", &gft_op_relu6},
+    {"silu", &gft_op_silu},
+    {"swish", &gft_op_silu},
+    {"hard_swish", &gft_op_hard_swish},
+    {"tanh", &gft_op_tanh},
+    {"sigmoid", &gft_op_sigmoid},
+    {"linear", NULL},
 };
 
 /* ---- the text ---- */
@@ -81,9 +87,10 @@ static graft_status parse_dropout(const char *text, layer *out, graft_error *err
 static graft_status parse_layer(const char *text, size_t length, layer *out, graft_error *err) {
     char word[MAX_WORD];
     if (length >= sizeof word)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "head: '%.*s...' is too long, expected dense:N[,activation] or dropout:RATE",
-                        MAX_WORD, text);
+        return gft_fail(
+            err, GRAFT_INVALID_ARGUMENT,
+            "head: '%.*s...' is too long, expected dense:N[,activation] or dropout:RATE", MAX_WORD,
+            text);
     memcpy(word, text, length);
     word[length] = '\0';
     if (strncmp(word, "dense:", 6) == 0)
@@ -91,7 +98,8 @@ static graft_status parse_layer(const char *text, size_t length, layer *out, gra
     if (strncmp(word, "dropout:", 8) == 0)
         return parse_dropout(word + 8, out, err);
     return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                    "head: '%s', expected dense:N[,activation] or dropout:RATE, joined by '/'", word);
+                    "head: '%s', expected dense:N[,activation] or dropout:RATE, joined by '/'",
+                    word);
 }
 
 static graft_status parse_head(const char *spec, head *out, graft_error *err) {
@@ -149,8 +157,7 @@ static graft_status add_dense(appender *a, const char *name, int64_t units, gft_
     int64_t width = in->dims[in->rank - 1];
     gft_graph_set_layer(a->graph, name);
     (void)snprintf(text, sizeof text, "%s/kernel", name);
-    GFT_TRY(
-        add_param(a, text, gft_shape_2(width, units), GFT_PARAM_WEIGHT, &id, &inputs[1]));
+    GFT_TRY(add_param(a, text, gft_shape_2(width, units), GFT_PARAM_WEIGHT, &id, &inputs[1]));
     glorot(a, &a->graph->params->items[id]);
     a->draws++;
     (void)snprintf(text, sizeof text, "%s/MatMul", name);

@@ -1,6 +1,7 @@
 /*
- * Summaries: the layers of a signature, with shapes for a batch of one, parameters and multiply-adds; the ops its
- * source used. Nodes are gathered by their layer name, layers stand where their first node runs.
+ * Summaries: the layers of a signature, with shapes for a batch of one, parameters and multiply-
+ * adds; the ops its source used. Nodes are gathered by their layer name, layers stand where their
+ * first node runs.
  */
 #include <string.h>
 
@@ -166,9 +167,9 @@ graft_status graft_model_layers(const graft_model *model, int32_t signature, gra
     if (!s)
         return GRAFT_INVALID_ARGUMENT;
     if (!s->graph)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "model '%s': signature '%s' has no layers here: %s",
-                        graft_model_name(model), s->name,
-                        graft_model_signature_problem(model, signature));
+        return gft_fail(
+            err, GRAFT_UNIMPLEMENTED, "model '%s': signature '%s' has no layers here: %s",
+            graft_model_name(model), s->name, graft_model_signature_problem(model, signature));
     GFT_GOTO(gft_graph_clone(s->graph, &graph, err));
     GFT_GOTO(example_shapes(model, graph, err));
     GFT_GOTO(gather(graph, &t, err));

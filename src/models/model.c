@@ -1,6 +1,7 @@
 /*
- * The model object: making, looking at and freeing it. Signatures own their graphs, the model owns the parameters all
- * of them share, and what has to stay alive because parameters borrow from it. The card is card.c, opening is open.c.
+ * The model object: making, looking at and freeing it. Signatures own their graphs, the model owns
+ * the parameters all of them share, and what has to stay alive because parameters borrow from it.
+ * The card is card.c, opening is open.c.
  */
 #include "models/model.h"
 
@@ -50,8 +51,8 @@ graft_status gft_model_add_signature(graft_model *model, const char *name, gft_g
         status = gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "model: signature '%s': more than %d",
                           name, GFT_MODEL_MAX_SIGNATURES);
     else if (graft_model_find_signature(model, name) >= 0)
-        status = gft_fail(err, GRAFT_ALREADY_EXISTS,
-                          "model: there is a signature '%s' already", name);
+        status =
+            gft_fail(err, GRAFT_ALREADY_EXISTS, "model: there is a signature '%s' already", name);
     else if (!(copy = gft_arena_strdup(&model->arena, name)))
         status = gft_fail_memory(err, strlen(name) + 1, "a signature's name");
     if (status != GRAFT_OK) {

@@ -15,9 +15,9 @@ static graft_status refuse_file(const char *path, graft_error *err) {
     static const struct {
         const char *extension, *what;
     } KINDS[] = {
-        {"tflite", "TFLite"},      {"h5", "Keras HDF5"},       {"hdf5", "Keras HDF5"},
-        {"keras", "Keras 3"},      {"pb", "frozen GraphDef"},  {"json", "TensorFlow.js"},
-        {"onnx", "ONNX"},          {"pth", "PyTorch weights"}, {"pt", "PyTorch weights"},
+        {"tflite", "TFLite"}, {"h5", "Keras HDF5"},       {"hdf5", "Keras HDF5"},
+        {"keras", "Keras 3"}, {"pb", "frozen GraphDef"},  {"json", "TensorFlow.js"},
+        {"onnx", "ONNX"},     {"pth", "PyTorch weights"}, {"pt", "PyTorch weights"},
     };
     char extension[16];
     const char *base = gft_path_base(path);

@@ -1,7 +1,7 @@
 /*
- * Pictures to labels: the model's own preprocessing rule, one run, the best scores. Scores are what the signature's
- * first rank-2 output gives: probabilities where the model ends in softmax (Graft's own models and classification
- * modules do), logits where it does not.
+ * Pictures to labels: the model's own preprocessing rule, one run, the best scores. Scores are what
+ * the signature's first rank-2 output gives: probabilities where the model ends in softmax (Graft's
+ * own models and classification modules do), logits where it does not.
  */
 #include <math.h>
 #include <string.h>
@@ -21,9 +21,10 @@ static graft_status find_scores(const graft_session *s, gft_classifier *out, gra
             return GRAFT_OK;
         }
     }
-    return gft_fail(err, GRAFT_FAILED_PRECONDITION,
-                    "model '%s': no output of its signature is scores, expected float32 [?,classes]",
-                    graft_model_name(s->model));
+    return gft_fail(
+        err, GRAFT_FAILED_PRECONDITION,
+        "model '%s': no output of its signature is scores, expected float32 [?,classes]",
+        graft_model_name(s->model));
 }
 
 graft_status gft_session_classifier(const graft_session *session, gft_classifier *out,
@@ -44,8 +45,8 @@ graft_status gft_session_classifier(const graft_session *session, gft_classifier
                         gft_desc_text(in, text));
     bool sized = dims[1] > 0 && dims[2] > 0 && dims[1] <= INT32_MAX && dims[2] <= INT32_MAX;
     if (!model->has_preprocess && !sized)
-        return gft_fail(err, GRAFT_FAILED_PRECONDITION,
-                        "model '%s': says no size for its pictures", name);
+        return gft_fail(err, GRAFT_FAILED_PRECONDITION, "model '%s': says no size for its pictures",
+                        name);
     if (model->has_preprocess)
         out->rule = model->preprocess;
     else
@@ -60,8 +61,9 @@ graft_status gft_session_classifier(const graft_session *session, gft_classifier
     out->batch = dims[0] > 0 ? dims[0] : -1;
     GFT_TRY(find_scores(session, out, err));
     if (model->label_count > 0 && model->label_count != out->classes)
-        return gft_fail(err, GRAFT_FAILED_PRECONDITION, "model '%s': gives %lld scores for %d labels",
-                        name, (long long)out->classes, (int)model->label_count);
+        return gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                        "model '%s': gives %lld scores for %d labels", name,
+                        (long long)out->classes, (int)model->label_count);
     return GRAFT_OK;
 }
 
@@ -122,16 +124,17 @@ static graft_status run_picture(graft_session *s, const gft_classifier *c, const
     }
     memset(picture, 0, bytes); /* a fixed batch above one: the rest is blank */
     GFT_GOTO(graft_preprocess_file(&c->rule, path, picture, err));
-    graft_tensor in = {.name = s->graph->inputs[0].name,
-                       .desc = {GRAFT_F32,
-                                gft_shape_4((int64_t)copies, c->height, c->width, 3), NULL},
-                       .data = picture,
-                       .bytes = bytes};
+    graft_tensor in = {
+        .name = s->graph->inputs[0].name,
+        .desc = {GRAFT_F32, gft_shape_4((int64_t)copies, c->height, c->width, 3), NULL},
+        .data = picture,
+        .bytes = bytes};
     GFT_GOTO(graft_session_run(s, &in, 1, out, outputs, err));
     *scores = out[c->output].data;
     for (int64_t i = 0; i < c->classes; i++) {
         if (isnan((*scores)[i])) {
-            status = gft_fail(err, GRAFT_FAILED_PRECONDITION, "model '%s': score %lld of '%s' is not a number",
+            status = gft_fail(err, GRAFT_FAILED_PRECONDITION,
+                              "model '%s': score %lld of '%s' is not a number",
                               graft_model_name(s->model), (long long)i, path);
             goto done;
         }

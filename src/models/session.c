@@ -1,6 +1,7 @@
 /*
- * Sessions: tensors matched to a signature's inputs by name, checked, and run with the plan of their shapes. The plans
- * of the last few combinations of shapes are kept (least recently used goes first).
+ * Sessions: tensors matched to a signature's inputs by name, checked, and run with the plan of
+ * their shapes. The plans of the last few combinations of shapes are kept (least recently used goes
+ * first).
  */
 #include "models/session.h"
 
@@ -194,9 +195,9 @@ graft_status graft_session_run(graft_session *session, const graft_tensor *input
                                graft_error *err) {
     gft_session_plan *p = NULL;
     if (output_count != session->graph->output_count)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "signature '%s': room for %d outputs, it has %d",
-                        signature_name(session), (int)output_count,
-                        (int)session->graph->output_count);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "signature '%s': room for %d outputs, it has %d", signature_name(session),
+                        (int)output_count, (int)session->graph->output_count);
     GFT_TRY(bind_inputs(session, inputs, input_count, err));
     GFT_TRY(get_plan(session, &p, err));
     p->used = ++session->tick;
@@ -220,8 +221,7 @@ graft_status graft_session_run(graft_session *session, const graft_tensor *input
 
 /* ---- looking ---- */
 
-void graft_session_memory(const graft_session *session, size_t *arena_bytes,
-                          size_t *packed_bytes) {
+void graft_session_memory(const graft_session *session, size_t *arena_bytes, size_t *packed_bytes) {
     const gft_plan *plan = session->last ? session->last->plan : NULL;
     if (arena_bytes)
         *arena_bytes = plan ? gft_plan_arena_bytes(plan) : 0;

@@ -66,9 +66,8 @@ bool graft_build_feature(size_t i, const char **name, const char **value) {
         {"jansson", JANSSON_VERSION},
         {"jpeg", "libjpeg-turbo " TEXT_OF(LIBJPEG_TURBO_VERSION)},
         {"openssl", OPENSSL_VERSION_STR},
-        {"png",
-         "libspng " TEXT_OF(SPNG_VERSION_MAJOR) "." TEXT_OF(SPNG_VERSION_MINOR) "." TEXT_OF(
-             SPNG_VERSION_PATCH)},
+        {"png", "libspng " TEXT_OF(SPNG_VERSION_MAJOR) "." TEXT_OF(SPNG_VERSION_MINOR) "." TEXT_OF(
+                    SPNG_VERSION_PATCH)},
         {"protobuf-c", PROTOBUF_C_VERSION},
         {"webp", "libwebp, decoder interface " TEXT_OF(WEBP_DECODER_ABI_VERSION)},
         {"zlib", ZLIB_VERSION},

@@ -1,4 +1,7 @@
-/* Fuzz target: handles as text. What is accepted has one spelling, is a safe relative path and parses to itself. */
+/*
+ * Fuzz target: handles as text. What is accepted has one spelling, is a safe relative path and
+ * parses to itself.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

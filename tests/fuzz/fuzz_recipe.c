@@ -1,4 +1,7 @@
-/* Fuzz target: recipe and module.json texts. Of an accepted recipe every name is mapped and the labels are read. */
+/*
+ * Fuzz target: recipe and module.json texts. Of an accepted recipe every name is mapped and the
+ * labels are read.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

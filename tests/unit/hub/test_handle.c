@@ -8,7 +8,8 @@ static void good_handles(void **state) {
     static const struct {
         const char *text, *spelling;
     } GOOD[] = {
-        {"google/efficientnet/lite0/feature-vector/1", "google/efficientnet/lite0/feature-vector/1"},
+        {"google/efficientnet/lite0/feature-vector/1",
+         "google/efficientnet/lite0/feature-vector/1"},
         {"google/LaBSE/2", "google/LaBSE/2"},
         {"a/b/999999999", "a/b/999999999"},
         {"google/imagenet/mobilenet_v2_100_224/classification/5",
@@ -19,7 +20,8 @@ static void good_handles(void **state) {
         {"https://www.kaggle.com/models/google/mobilenet-v2/frameworks/TensorFlow2/variations/"
          "035-96/versions/2",
          "google/mobilenet-v2/TensorFlow2/035-96/2"},
-        {"https://kaggle.com/models/google/elmo/TensorFlow1/elmo/3", "google/elmo/TensorFlow1/elmo/3"},
+        {"https://kaggle.com/models/google/elmo/TensorFlow1/elmo/3",
+         "google/elmo/TensorFlow1/elmo/3"},
     };
     for (size_t i = 0; i < sizeof GOOD / sizeof GOOD[0]; i++) {
         gft_handle handle;
@@ -95,8 +97,8 @@ static void versions_are_named(void **state) {
     assert_int_equal(graft_hub_check_handle("acme/tiny/feature-vector", &err),
                      GRAFT_INVALID_ARGUMENT);
     assert_contains(err.message, "no version of it is known here");
-    static const char *const HANDLES[] = {"acme/tiny/feature-vector/2", "acme/tiny/feature-vector/10",
-                                          "acme/tiny/feature-vectors/7"};
+    static const char *const HANDLES[] = {
+        "acme/tiny/feature-vector/2", "acme/tiny/feature-vector/10", "acme/tiny/feature-vectors/7"};
     for (int i = 0; i < 3; i++)
         assert_int_equal(gft_hub_install(HANDLES[i], &TINY_META, fill_tiny, &tiny, NULL, NULL),
                          GRAFT_OK);

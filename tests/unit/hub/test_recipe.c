@@ -1,4 +1,7 @@
-/* Recipes: the compiled-in ones are sound, names map through rules, bad recipes are refused, sources are verified. */
+/*
+ * Recipes: the compiled-in ones are sound, names map through rules, bad recipes are refused,
+ * sources are verified.
+ */
 #include "hub_test.h"
 
 #include "hub/recipe.h"
@@ -92,12 +95,14 @@ static void names_of_lite0(void **state) {
 #define RECIPE_OF(handle, sha, words, tensors, more)                                               \
     "{\"format\": \"graft-recipe\", \"version\": 1, \"handle\": \"" handle "\", "                  \
     "\"description\": \"d\", \"license\": \"MIT\", \"input\": \"i\", \"builder\": \"b\", "         \
-    "\"variant\": 0, \"classes\": 0, \"source\": {\"package\": \"p\", \"package_version\": \"1\", " \
+    "\"variant\": 0, \"classes\": 0, \"source\": {\"package\": \"p\", \"package_version\": "       \
+    "\"1\", "                                                                                      \
     "\"member\": \"m.pth\", \"sha256\": \"" sha "\", \"container\": \"torch-legacy\", "            \
     "\"fetch\": \"f\"}, \"words\": " words ", \"tensors\": " tensors more "}"
 #define SHA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define WORDS "{\"w\": {\"a\": \"1\", \"ab\": \"2\"}, \"v\": {\"x\": \"9\"}}"
-#define RULES "[{\"to\": \"{w}_{w}/{v}\", \"from\": \"{v}.{w}.{w}\"}, {\"to\": \"k\", \"from\": \"l\"}]"
+#define RULES                                                                                      \
+    "[{\"to\": \"{w}_{w}/{v}\", \"from\": \"{v}.{w}.{w}\"}, {\"to\": \"k\", \"from\": \"l\"}]"
 
 static void parse_ok(const char *text, gft_recipe *out) {
     graft_error err = {0};
@@ -137,8 +142,8 @@ static void bad_recipes(void **state) {
         {RECIPE_OF("a/b/1", SHA, WORDS, "[{\"to\": \"w}\", \"from\": \"a\"}]", ""), "without '{'"},
         {RECIPE_OF("a/b/1", SHA, WORDS, "[{\"to\": \"{w}{w}{w}{w}{w}\", \"from\": \"a\"}]", ""),
          "too many"},
-        {RECIPE_OF("a/b/1", SHA, WORDS,
-                   "[{\"to\": \"a\", \"from\": \"a\", \"permute\": [0, 0]}]", ""),
+        {RECIPE_OF("a/b/1", SHA, WORDS, "[{\"to\": \"a\", \"from\": \"a\", \"permute\": [0, 0]}]",
+                   ""),
          "each dimension once"},
         {RECIPE_OF("a/b/1", SHA, WORDS, "[{\"to\": \"a\", \"from\": \"a\", \"permute\": [2]}]", ""),
          "each dimension once"},
@@ -189,22 +194,23 @@ static void sources(void **state) {
     (void)state;
     /* a zip with the stored member m.pth = "weights", by Python's zipfile */
     static const unsigned char ZIP[] = {
-        0x50, 0x4b, 0x03, 0x04, 0x14, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x21, 0x50,
-        0x58, 0x73, 0xd2, 0x1a, 0x07, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x05, 0x00,
-        0x00, 0x00, 0x6d, 0x2e, 0x70, 0x74, 0x68, 0x77, 0x65, 0x69, 0x67, 0x68, 0x74, 0x73,
-        0x50, 0x4b, 0x01, 0x02, 0x14, 0x03, 0x14, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-        0x21, 0x50, 0x58, 0x73, 0xd2, 0x1a, 0x07, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00,
-        0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80, 0x01,
-        0x00, 0x00, 0x00, 0x00, 0x6d, 0x2e, 0x70, 0x74, 0x68, 0x50, 0x4b, 0x05, 0x06, 0x00,
-        0x00, 0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x33, 0x00, 0x00, 0x00, 0x2a, 0x00, 0x00,
-        0x00, 0x00, 0x00};
+        0x50, 0x4b, 0x03, 0x04, 0x14, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x21, 0x50, 0x58,
+        0x73, 0xd2, 0x1a, 0x07, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00,
+        0x6d, 0x2e, 0x70, 0x74, 0x68, 0x77, 0x65, 0x69, 0x67, 0x68, 0x74, 0x73, 0x50, 0x4b, 0x01,
+        0x02, 0x14, 0x03, 0x14, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x21, 0x50, 0x58, 0x73,
+        0xd2, 0x1a, 0x07, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80, 0x01, 0x00, 0x00, 0x00, 0x00, 0x6d, 0x2e,
+        0x70, 0x74, 0x68, 0x50, 0x4b, 0x05, 0x06, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01, 0x00,
+        0x33, 0x00, 0x00, 0x00, 0x2a, 0x00, 0x00, 0x00, 0x00, 0x00};
     char hash[GFT_SHA256_TEXT];
     graft_error err;
     gft_recipe r = {0};
     gft_recipe_source source = {0};
     assert_int_equal(gft_sha256("weights", 7, hash, NULL), GRAFT_OK);
     assert_string_equal(hash, "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c");
-    parse_ok(RECIPE_OF("a/b/1", "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c", WORDS, RULES, ""), &r);
+    parse_ok(RECIPE_OF("a/b/1", "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
+                       WORDS, RULES, ""),
+             &r);
     put_text(".", "m.pth", "weights");
     assert_int_equal(gft_file_write("p.whl", ZIP, sizeof ZIP, NULL), GRAFT_OK);
     static const char *const GOOD[] = {"m.pth", "p.whl"};

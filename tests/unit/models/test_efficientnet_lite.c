@@ -1,4 +1,6 @@
-/* EfficientNet-Lite: sizes and names of all variants, and Lite0 on a picture against naive loops. */
+/*
+ * EfficientNet-Lite: sizes and names of all variants, and Lite0 on a picture against naive loops.
+ */
 #include "models_test.h"
 
 #include "models/builder.h"
@@ -28,7 +30,8 @@ static graft_model *build(int32_t variant, int32_t classes) {
 static void variants(void **state) {
     (void)state;
     static const double MILLIONS[] = {4.65, 5.4, 6.1, 8.2, 13.0};
-    static const double MACS[] = {390, 603, 860, 1383, 2553}; /* millions, published: 407 to 2,640 */
+    static const double MACS[] = {390, 603, 860, 1383,
+                                  2553}; /* millions, published: 407 to 2,640 */
     for (int32_t v = 0; v < 5; v++) {
         graft_model *model = build(v, 1000);
         const gft_graph *g = model->signatures[0].graph;
@@ -64,15 +67,26 @@ static void variants(void **state) {
 
 static void layer_names(void **state) {
     (void)state;
-    static const char *const FIRST[] = {
-        "normalization",     "stem_conv",        "stem_bn",
-        "stem_activation",   "block1a_dwconv",   "block1a_bn",
-        "block1a_activation", "block1a_project_conv", "block1a_project_bn",
-        "block2a_expand_conv", "block2a_expand_bn", "block2a_expand_activation",
-        "block2a_dwconv",    "block2a_bn",       "block2a_activation",
-        "block2a_project_conv", "block2a_project_bn", "block2b_expand_conv"};
-    static const char *const LAST[] = {"top_conv", "top_bn", "top_activation", "avg_pool",
-                                       "top_dropout", "predictions"};
+    static const char *const FIRST[] = {"normalization",
+                                        "stem_conv",
+                                        "stem_bn",
+                                        "stem_activation",
+                                        "block1a_dwconv",
+                                        "block1a_bn",
+                                        "block1a_activation",
+                                        "block1a_project_conv",
+                                        "block1a_project_bn",
+                                        "block2a_expand_conv",
+                                        "block2a_expand_bn",
+                                        "block2a_expand_activation",
+                                        "block2a_dwconv",
+                                        "block2a_bn",
+                                        "block2a_activation",
+                                        "block2a_project_conv",
+                                        "block2a_project_bn",
+                                        "block2b_expand_conv"};
+    static const char *const LAST[] = {"top_conv", "top_bn",      "top_activation",
+                                       "avg_pool", "top_dropout", "predictions"};
     graft_model *model = build(0, 10);
     graft_layer_info *layers = NULL;
     int32_t count = 0;
@@ -161,7 +175,8 @@ static map naive_conv(const graft_model *m, map x, const char *layer, int k, int
                         int s = j * stride + b - left;
                         if (r < 0 || s < 0 || r >= x.h || s >= x.w)
                             continue;
-                        const double *from = x.v + ((size_t)r * (size_t)x.w + (size_t)s) * (size_t)x.c;
+                        const double *from =
+                            x.v + ((size_t)r * (size_t)x.w + (size_t)s) * (size_t)x.c;
                         const float *f = w + (a * k + b) * x.c * (filters ? filters : 1);
                         if (!filters)
                             sum += from[o] * (double)f[o];
@@ -181,8 +196,9 @@ static void naive_bn(const graft_model *m, map x, const char *layer, bool relu6)
     const float *variance = weights_of(m, layer, "moving_variance");
     for (int i = 0; i < x.h * x.w * x.c; i++) {
         int c = i % x.c;
-        double y = (x.v[i] - (double)mean[c]) / sqrt((double)variance[c] + 1e-3) * (double)gamma[c] +
-                   (double)beta[c];
+        double y =
+            (x.v[i] - (double)mean[c]) / sqrt((double)variance[c] + 1e-3) * (double)gamma[c] +
+            (double)beta[c];
         x.v[i] = relu6 ? fmin(fmax(y, 0), 6) : y;
     }
 }

@@ -1,4 +1,7 @@
-/* Evaluation: every number against a count by hand, classes matched by name, logits, fixed batches, broken pictures. */
+/*
+ * Evaluation: every number against a count by hand, classes matched by name, logits, fixed batches,
+ * broken pictures.
+ */
 #include "models_test.h"
 
 static char dir[64];
@@ -22,9 +25,9 @@ typedef struct shown {
 
 /* Seven pictures, two of them not what their folder says; sorted as the data set sorts them. */
 static const shown PICTURES[] = {
-    {"blue/1.png", {10, 20, 90}, 2},   {"blue/2.png", {80, 20, 70}, 2},
-    {"green/1.png", {10, 99, 20}, 1},  {"green/2.png", {0, 50, 49}, 1},
-    {"green/3.png", {30, 31, 90}, 1},  {"red/1.png", {100, 0, 0}, 0},
+    {"blue/1.png", {10, 20, 90}, 2},  {"blue/2.png", {80, 20, 70}, 2},
+    {"green/1.png", {10, 99, 20}, 1}, {"green/2.png", {0, 50, 49}, 1},
+    {"green/3.png", {30, 31, 90}, 1}, {"red/1.png", {100, 0, 0}, 0},
     {"red/2.png", {60, 50, 40}, 0},
 };
 #define PICTURE_COUNT 7
@@ -103,9 +106,10 @@ static void numbers(void **state) {
     (void)state;
     write_pictures("");
     check(labelled(colour_model(-1, 8, 0.05f, true)), 0.05, NULL);
-    check(labelled(colour_model(-1, 8, 3.0f, true)), 3.0, NULL);   /* probabilities of 0 and 1: clipped */
+    check(labelled(colour_model(-1, 8, 3.0f, true)), 3.0,
+          NULL); /* probabilities of 0 and 1: clipped */
     check(labelled(colour_model(-1, 8, 0.05f, false)), 0.05, NULL); /* logits */
-    check(labelled(colour_model(2, 8, 0.05f, true)), 0.05, NULL);  /* the last batch is filled up */
+    check(labelled(colour_model(2, 8, 0.05f, true)), 0.05, NULL); /* the last batch is filled up */
     check(labelled(colour_model(1, 8, 0.05f, true)), 0.05, NULL);
     graft_data_options options = graft_data_options_default(8, 8);
     options.batch_size = 3;

@@ -42,13 +42,20 @@ static void texts(void **state) {
     static const struct {
         const char *text, *part;
     } BAD[] = {
-        {"dense", "dense:N"},         {"dense:", "number of units"},
-        {"dense:0", "1 to 65536"},    {"dense:65537", "1 to 65536"},
-        {"dense:-4", "1 to 65536"},   {"dense:4.5", "1 to 65536"},
-        {"dense:4,", "activation ''"}, {"dense:4,gelu", "activation 'gelu'"},
-        {"dropout:1", "below 1"},     {"dropout:nan", "below 1"},
-        {"dropout:-0.1", "below 1"},  {"dense:4/", "''"},
-        {"/dense:4", "''"},           {"conv:3", "'conv:3'"},
+        {"dense", "dense:N"},
+        {"dense:", "number of units"},
+        {"dense:0", "1 to 65536"},
+        {"dense:65537", "1 to 65536"},
+        {"dense:-4", "1 to 65536"},
+        {"dense:4.5", "1 to 65536"},
+        {"dense:4,", "activation ''"},
+        {"dense:4,gelu", "activation 'gelu'"},
+        {"dropout:1", "below 1"},
+        {"dropout:nan", "below 1"},
+        {"dropout:-0.1", "below 1"},
+        {"dense:4/", "''"},
+        {"/dense:4", "''"},
+        {"conv:3", "'conv:3'"},
         {"dense:00000000000000000000000000000000004", "too long"},
         {"dense:1/dense:1/dense:1/dense:1/dense:1/dense:1/dense:1/dense:1/dense:1/dense:1/dense:1/"
          "dense:1/dense:1/dense:1/dense:1/dense:1/dense:1",
@@ -69,9 +76,9 @@ static void layers_and_parameters(void **state) {
     fixture *f = *state;
     OK(gft_head_append(f->graph, f->features, "dense:4,relu/dropout:0.5/dense:3/dropout:0.1", 2, 7,
                        &f->logits, &f->probabilities, err));
-    static const char *const LAYERS[] = {"head/dense",   "head/dense",       "head/dense",
-                                         "head/dropout", "head/dense_1",     "head/dense_1",
-                                         "head/dropout_1", "head/predictions", "head/predictions",
+    static const char *const LAYERS[] = {"head/dense",      "head/dense",       "head/dense",
+                                         "head/dropout",    "head/dense_1",     "head/dense_1",
+                                         "head/dropout_1",  "head/predictions", "head/predictions",
                                          "head/predictions"};
     assert_int_equal(f->graph->node_count, 10);
     for (int i = 0; i < 10; i++)
@@ -129,7 +136,10 @@ static void computes_what_it_says(void **state) {
     gft_plan_unref(plan);
 }
 
-/* Glorot: within the limit and spread over it, other seeds and layers give other numbers, the same seed the same. */
+/*
+ * Glorot: within the limit and spread over it, other seeds and layers give other numbers, the same
+ * seed the same.
+ */
 static void weights_begin(void **state) {
     fixture *f = *state;
     OK(gft_head_append(f->graph, f->features, "dense:400/dense:400", 2, 7, &f->logits,
@@ -178,9 +188,9 @@ static void wrong_places(void **state) {
           GRAFT_INVALID_ARGUMENT, "1 classes");
     FAILS(gft_head_append(f->graph, 99, "", 2, 1, &f->logits, &f->probabilities, err),
           GRAFT_INVALID_ARGUMENT, "99");
-    FAILS(gft_head_append(f->graph, f->features, "dense:x", 2, 1, &f->logits, &f->probabilities,
-                          err),
-          GRAFT_INVALID_ARGUMENT, "dense:x");
+    FAILS(
+        gft_head_append(f->graph, f->features, "dense:x", 2, 1, &f->logits, &f->probabilities, err),
+        GRAFT_INVALID_ARGUMENT, "dense:x");
     OK(gft_head_append(f->graph, f->features, "", 2, 1, &f->logits, &f->probabilities, err));
     FAILS(gft_head_append(f->graph, f->features, "", 2, 1, &f->logits, &f->probabilities, err),
           GRAFT_ALREADY_EXISTS, "head/predictions/kernel"); /* one head on a model */
@@ -190,7 +200,7 @@ static void wrong_places(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts),       HEAD_TEST(layers_and_parameters),
+        cmocka_unit_test(texts),          HEAD_TEST(layers_and_parameters),
         HEAD_TEST(computes_what_it_says), HEAD_TEST(weights_begin),
         HEAD_TEST(wrong_places),
     };

@@ -1,4 +1,7 @@
-/* Predictions: the model's rule is followed, best first, labels or numbers, and models that are no classifiers. */
+/*
+ * Predictions: the model's rule is followed, best first, labels or numbers, and models that are no
+ * classifiers.
+ */
 #include "models_test.h"
 
 static char dir[64];
@@ -72,7 +75,9 @@ static void ties_and_numbers(void **state) {
     graft_model_free(model);
 }
 
-/* A picture red on its left and right edges, green inside: crop sees green only, squeeze sees both. */
+/*
+ * A picture red on its left and right edges, green inside: crop sees green only, squeeze sees both.
+ */
 static void the_rule_is_followed(void **state) {
     (void)state;
     enum { H = 32, W = 96 };

@@ -1,4 +1,6 @@
-/* Sessions: inputs by name, what is said of wrong ones, plans by shape, profiles; arrays on disk. */
+/*
+ * Sessions: inputs by name, what is said of wrong ones, plans by shape, profiles; arrays on disk.
+ */
 #include "models_test.h"
 
 #include "models/session.h"
@@ -260,9 +262,12 @@ static void arrays(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_by_name),   cmocka_unit_test(wrong_inputs),
-        cmocka_unit_test(one_input_of_any_name), cmocka_unit_test(plans_are_kept),
-        cmocka_unit_test(profile),        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(runs_by_name),
+        cmocka_unit_test(wrong_inputs),
+        cmocka_unit_test(one_input_of_any_name),
+        cmocka_unit_test(plans_are_kept),
+        cmocka_unit_test(profile),
+        cmocka_unit_test(out_of_memory),
         cmocka_unit_test(arrays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
