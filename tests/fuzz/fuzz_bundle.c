@@ -1,8 +1,8 @@
 /*
- * Fuzz target: TensorBundle. First byte 0 modulo 4: the input is index and data as files (u16 index
- * length first); 2 modulo 4: a snappy stream. Odd: the input is a list of index entries (u8 key length, key, u8 value length,
- * value; an empty key ends it), put into a valid table so that mutations get past the block
- * checksums; the rest is the data shard.
+ * Fuzz target: TensorBundle. The first byte modulo 4 chooses: 0, index and data follow (u16 index
+ * length first); 2, a snappy stream; else a list of index entries (u8 key length, key, u8 value
+ * length, value; an empty key ends it), put into a valid table so that mutations get past the block
+ * checksums, and the rest is the data shard.
  */
 #include <stdint.h>
 #include <stdlib.h>
