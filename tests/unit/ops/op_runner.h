@@ -74,6 +74,15 @@ static inline char *op_case_scratch(size_t bytes) {
     return p;
 }
 
+/* One pool for each number of threads, kept until the process ends. */
+static inline gft_pool *op_case_pool(int threads) {
+    static gft_pool *pools[8];
+    assert_true(threads > 0 && threads < 8);
+    if (!pools[threads])
+        assert_int_equal(gft_pool_new(threads, &pools[threads], NULL), GRAFT_OK);
+    return pools[threads];
+}
+
 /* Infers, prepares and runs; fails the test on any error. */
 static inline void op_case_run(op_case *c, int threads) {
     graft_error err = {0};
@@ -99,8 +108,7 @@ static inline void op_case_run(op_case *c, int threads) {
                            .phases = 1, .tasks = {1, 1, 1}};
     if (c->op->prepare && c->op->prepare(&prepare, &err) != GRAFT_OK)
         fail_msg("%s", err.message);
-    gft_pool *pool = NULL;
-    assert_int_equal(gft_pool_new(threads, &pool, &err), GRAFT_OK);
+    gft_pool *pool = op_case_pool(threads);
     op_case_step step = {.op = c->op, .worker_bytes = gft_size_align(prepare.worker_scratch_bytes, 64) + 64};
     char *scratch = op_case_scratch(prepare.scratch_bytes);
     step.worker = op_case_scratch(step.worker_bytes * (size_t)threads);
@@ -114,7 +122,6 @@ static inline void op_case_run(op_case *c, int threads) {
             assert_int_equal(((unsigned char *)c->results[i])[g - RUNNER_GUARD], 0xff);
             assert_int_equal(((unsigned char *)c->results[i])[bytes[i] + (size_t)g], 0xff);
         }
-    gft_pool_free(pool);
     gft_free(scratch);
     gft_free(step.worker);
     gft_arena_deinit(&arena);
