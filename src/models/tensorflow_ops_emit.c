@@ -4,6 +4,8 @@
  */
 #include "models/tensorflow_ops.h"
 
+#include <string.h>
+
 #include "ops/ops.h"
 
 typedef struct emit_entry {
@@ -69,7 +71,7 @@ graft_status gft_tf_cannot(const gft_tf_emit *e, const char *why, graft_error *e
 
 graft_status gft_tf_emit_node(gft_tf_emit *e, graft_error *err) {
     e->nodes->scope = e->node->name;
-    bool own_layer = !e->node->layer || e->node->layer == e->node->name;
+    const bool own_layer = !e->node->layer || strcmp(e->node->layer, e->node->name) == 0;
     e->nodes->layer = own_layer ? NULL : e->node->layer;
     graft_status status = GRAFT_UNIMPLEMENTED;
     size_t i = 0;

@@ -1,0 +1,170 @@
+/*
+ * Reading a SavedModel directory: the meta graph tagged "serve", the checkpoint beside it, every signature, labels and
+ * card. Files stay mapped while the model lives: constants and parameters point into them.
+ */
+#include "models/savedmodel_read.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define MAX_LABEL_BYTES ((size_t)16 << 20)
+#define MAX_CARD_BYTES ((size_t)4 << 20)
+
+/* What the model keeps open. */
+typedef struct kept_file {
+    gft_saved_model file;
+    gft_arena arena;
+} kept_file;
+
+static void close_file(void *object) {
+    kept_file *kept = object;
+    gft_saved_model_free(&kept->file);
+    gft_arena_deinit(&kept->arena);
+    gft_free(kept);
+}
+
+static void close_bundle(void *object) { gft_bundle_close(object); }
+
+static graft_status open_file(gft_sm_reader *r, graft_error *err) {
+    kept_file *kept = gft_calloc(1, sizeof *kept);
+    if (!kept)
+        return gft_fail_memory(err, sizeof *kept, "a SavedModel");
+    gft_arena_init(&kept->arena);
+    graft_status status = gft_saved_model_load(r->dir, &kept->file, err);
+    if (status != GRAFT_OK) {
+        close_file(kept);
+        return status;
+    }
+    GFT_TRY(gft_model_keep_open(r->model, close_file, kept, err));
+    r->arena = &kept->arena;
+    r->map = &kept->file.file.map;
+    return gft_saved_model_meta_graph(&kept->file, "serve", &r->meta, err);
+}
+
+static graft_status open_checkpoint(gft_sm_reader *r, graft_error *err) {
+    graft_status status = GRAFT_OK;
+    char *prefix = gft_path_join(r->dir, "variables/variables");
+    char *index = prefix ? gft_format("%s.index", prefix) : NULL;
+    if (!index)
+        status = gft_fail_memory(err, strlen(r->dir), "a file name");
+    else if (gft_file_exists(index))
+        status = gft_bundle_open(prefix, &r->bundle, err);
+    gft_free(prefix);
+    gft_free(index);
+    if (status != GRAFT_OK || !r->bundle)
+        return status;
+    return gft_model_keep_open(r->model, close_bundle, r->bundle, err);
+}
+
+/* serving_default comes first, then the others in the order of their names; marks such as __saved_model_init_op are left. */
+static graft_status read_signatures(gft_sm_reader *r, graft_error *err) {
+    const Tensorflow__MetaGraphDef *meta = r->meta;
+    const char *last = NULL;
+    for (size_t i = 0; i < meta->n_signature_def; i++) {
+        if (strcmp(meta->signature_def[i]->key, "serving_default") == 0 && meta->signature_def[i]->value &&
+            graft_model_find_signature(r->model, "serving_default") < 0)
+            GFT_TRY(gft_sm_read_signature(r, "serving_default", meta->signature_def[i]->value, err));
+    }
+    while (r->model->signature_count < GFT_MODEL_MAX_SIGNATURES) {
+        const Tensorflow__MetaGraphDef__SignatureDefEntry *next = NULL;
+        for (size_t i = 0; i < meta->n_signature_def; i++) {
+            const Tensorflow__MetaGraphDef__SignatureDefEntry *e = meta->signature_def[i];
+            if (e->value && (!last || strcmp(e->key, last) > 0) && (!next || strcmp(e->key, next->key) < 0) &&
+                strcmp(e->key, "serving_default") != 0 && strncmp(e->key, "__saved_model", 13) != 0)
+                next = e;
+        }
+        if (!next)
+            break;
+        GFT_TRY(gft_sm_read_signature(r, next->key, next->value, err));
+        last = next->key;
+    }
+    if (r->model->signature_count == 0)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: no signature in it; save it again with one", r->dir);
+    return GRAFT_OK;
+}
+
+/* The whole text of DIR/name; *text NULL if there is no such file. gft_free it. */
+static graft_status read_text(gft_sm_reader *r, const char *name, size_t most, char **text, graft_error *err) {
+    uint8_t *bytes = NULL;
+    size_t count = 0;
+    *text = NULL;
+    char *path = gft_path_join(r->dir, name);
+    if (!path)
+        return gft_fail_memory(err, strlen(r->dir), "a file name");
+    graft_status status = GRAFT_OK;
+    if (gft_file_exists(path))
+        status = gft_file_read(path, most, &bytes, &count, err);
+    if (status == GRAFT_OK && bytes && strlen((const char *)bytes) != count)
+        status = gft_fail(err, GRAFT_DATA_LOSS, "%s: a zero byte in it, expected text", path);
+    gft_free(path);
+    if (status != GRAFT_OK)
+        gft_free(bytes);
+    else
+        *text = (char *)bytes;
+    return status;
+}
+
+/* assets/labels.txt: a label a line, an empty last line does not count. */
+static graft_status read_labels(gft_sm_reader *r, graft_error *err) {
+    char *text;
+    GFT_TRY(read_text(r, "assets/labels.txt", MAX_LABEL_BYTES, &text, err));
+    if (!text)
+        return GRAFT_OK;
+    size_t lines = 1;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    graft_status status = GRAFT_OK;
+    const char **labels = gft_calloc(lines, sizeof *labels);
+    if (!labels)
+        GFT_GOTO(gft_fail_memory(err, lines * sizeof *labels, "labels"));
+    int32_t count = 0;
+    for (char *line = text; line && *line;) {
+        char *end = line + strcspn(line, "\n");
+        char *next = *end ? end + 1 : NULL;
+        if (end > line && end[-1] == '\r')
+            end[-1] = '\0';
+        *end = '\0';
+        labels[count++] = line;
+        line = next;
+    }
+    if (count > 0)
+        GFT_GOTO(gft_model_set_labels(r->model, labels, count, err));
+done:
+    gft_free(labels);
+    gft_free(text);
+    return status;
+}
+
+static graft_status read_card(gft_sm_reader *r, graft_error *err) {
+    char *text;
+    GFT_TRY(read_text(r, "assets.extra/graft.json", MAX_CARD_BYTES, &text, err));
+    if (!text)
+        return GRAFT_OK;
+    graft_status status = gft_model_set_card(r->model, text, "assets.extra/graft.json", err);
+    gft_free(text);
+    return status;
+}
+
+static graft_status read_all(gft_sm_reader *r, graft_error *err) {
+    GFT_TRY(open_file(r, err));
+    GFT_TRY(gft_sm_open_graph(r, err));
+    GFT_TRY(open_checkpoint(r, err));
+    GFT_TRY(gft_sm_open_variables(r, err));
+    GFT_TRY(gft_sm_rest_of_variables(r, err));
+    GFT_TRY(read_signatures(r, err));
+    GFT_TRY(read_labels(r, err));
+    return read_card(r, err);
+}
+
+graft_status gft_savedmodel_read(const char *dir, graft_model **out, graft_error *err) {
+    gft_sm_reader r = {.dir = dir};
+    GFT_TRY(gft_model_new(&r.model, err));
+    graft_status status = read_all(&r, err);
+    gft_free(r.frames);
+    if (status == GRAFT_OK)
+        *out = r.model;
+    else
+        graft_model_free(r.model);
+    return status;
+}
