@@ -272,8 +272,13 @@ static inline void check_differences(const op_check *c, const float *w, int32_t 
     gft_free(want);
 }
 
-/* Gradients of sum(output 0 * w) through autodiff, after check_forward. */
-static inline void check_gradients(op_check *c, bool symbolic) {
+/*
+ * Gradients of sum(output 0 * w) through autodiff, after check_forward: results and which inputs they
+ * belong to; returns how many.
+ */
+static inline int32_t check_run_gradients(const op_check *c, bool symbolic, const float *w,
+                                          int32_t which[CHECK_INPUTS],
+                                          void *results[CHECK_INPUTS]) {
     graft_error err = {0};
     gft_graph *graph;
     gft_value_id inputs[CHECK_INPUTS];
@@ -283,7 +288,6 @@ static inline void check_gradients(op_check *c, bool symbolic) {
     gft_value_id pair[2];
     gft_value_id loss;
     graft_tensor_desc descs[CHECK_INPUTS];
-    int32_t which[CHECK_INPUTS];
     int32_t count = 0;
     ASSERT_OK(check_graph(c, symbolic, &graph, inputs, outputs, &err));
     graft_tensor_desc weights = gft_graph_value(graph, outputs[0])->desc;
@@ -305,23 +309,29 @@ static inline void check_gradients(op_check *c, bool symbolic) {
             fail_msg("%s: no gradient for input %d", c->op->name, (int)which[i]);
         ASSERT_OK(gft_graph_output(graph, name, grads[i], &err));
     }
+    const void *data[CHECK_INPUTS + 1];
+    for (int32_t i = 0; i < c->count; i++)
+        data[i] = c->data[i];
+    data[c->count] = w;
+    check_run_both(c, graph, descs, data, results);
+    gft_graph_free(graph);
+    return count;
+}
+
+static inline void check_gradients(op_check *c, bool symbolic) {
     int64_t n = check_elems(&c->outputs[0]);
     float *w = gft_calloc((size_t)n + 1, sizeof *w);
     gft_rng rng = gft_rng_make(13, GFT_RNG_TEST, 1);
     for (int64_t i = 0; i < n; i++)
         w[i] = 2.0f * gft_rng_uniform(&rng) - 1.0f;
-    const void *data[CHECK_INPUTS + 1];
+    int32_t which[CHECK_INPUTS];
     void *results[CHECK_INPUTS] = {0};
-    for (int32_t i = 0; i < c->count; i++)
-        data[i] = c->data[i];
-    data[c->count] = w;
-    check_run_both(c, graph, descs, data, results);
+    int32_t count = check_run_gradients(c, symbolic, w, which, results);
     for (int32_t i = 0; i < count; i++) {
         check_differences(c, w, which[i], results[i]);
         gft_free(results[i]);
     }
     gft_free(w);
-    gft_graph_free(graph);
 }
 
 /* Everything: forward and gradients, with known dimensions and (if given) with unknown ones. Frees the inputs. */
