@@ -149,9 +149,10 @@ static int data_show(int argc, char **argv) {
     if (graft_dataset_open(args.items[0], GRAFT_DATASET_ONE_CLASS_OK | GRAFT_DATASET_EMPTY_CLASS_OK,
                            &data, &err) != GRAFT_OK)
         return cli_fail("data show", &err);
-    show_counts(data, json);
     if (out && draw_grid(data, out, &err) != GRAFT_OK)
         code = cli_fail("data show", &err);
+    else
+        show_counts(data, json);
     graft_dataset_free(data);
     return code;
 }

