@@ -4,6 +4,7 @@
  */
 #include "hub/recipe.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -28,8 +29,19 @@ bool graft_hub_recipe(size_t i, const char **handle, const char **description,
     return true;
 }
 
+/* Names joined by commas, as many as there is room for. */
+static const char *known_recipes(char *out, size_t size) {
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < gft_recipe_entry_count && at + 1 < size; i++) {
+        int n = snprintf(out + at, size - at, "%s%s", i ? ", " : "", gft_recipe_entries[i].name);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return out;
+}
+
 graft_status gft_recipe_find(const char *name, gft_recipe *out, graft_error *err) {
-    const char *words[64];
+    const char *words[64] = {NULL};
     size_t count = 0;
     for (size_t i = 0; i < gft_recipe_entry_count; i++) {
         const gft_recipe_entry *entry = &gft_recipe_entries[i];
@@ -41,8 +53,11 @@ graft_status gft_recipe_find(const char *name, gft_recipe *out, graft_error *err
         }
     }
     const char *near = gft_words_nearest(name, words, count);
-    return gft_fail(err, GRAFT_NOT_FOUND, "no recipe '%.200s'%s%s%s; `graft hub zoo` lists them",
-                    name, near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
+    if (near)
+        return gft_fail(err, GRAFT_NOT_FOUND, "no recipe '%.200s', did you mean '%s'?", name, near);
+    char list[256];
+    return gft_fail(err, GRAFT_NOT_FOUND, "no recipe '%.200s', expected a recipe file or one of %s",
+                    name, known_recipes(list, sizeof list));
 }
 
 /* ---- tensor names ---- */

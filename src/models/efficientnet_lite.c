@@ -87,7 +87,7 @@ static gft_value_id add_features(gft_builder *b, const variant *v) {
     for (int32_t i = 0; i < STAGE_COUNT; i++) {
         int32_t repeats = scaled_repeats(i, v->depth);
         for (int32_t j = 0; j < repeats; j++) {
-            char block[16];
+            char block[32];
             gft_window window = {STAGES[i].window.kernel, j == 0 ? STAGES[i].window.stride : 1};
             (void)snprintf(block, sizeof block, "block%d%c", (int)(i + 1), (char)('a' + j));
             x = add_block(b, x, block, &STAGES[i], window,

@@ -166,6 +166,8 @@ static void wrong_names(void **state) {
     assert_int_equal(gft_recipe_find("efficientnet_lite0_clasification", &recipe, &err),
                      GRAFT_NOT_FOUND);
     assert_contains(err.message, "did you mean 'efficientnet_lite0_classification'");
+    assert_int_equal(gft_recipe_find("vgg", &recipe, &err), GRAFT_NOT_FOUND);
+    assert_contains(err.message, "efficientnet_lite0_classification, efficientnet_lite0_feature");
 }
 
 /* ---- files ---- */
