@@ -170,9 +170,9 @@ int cli_eval(int argc, char **argv) {
         code = cli_eval_html(f.html, args.items[0], args.items[1], model, &e);
     if (status != GRAFT_OK)
         code = cli_fail("eval", &err);
-    else if (f.json)
+    else if (code == CLI_OK && f.json)
         print_json(model, &e);
-    else
+    else if (code == CLI_OK)
         print_text(model, &e);
     graft_evaluation_deinit(&e);
     graft_dataset_free(data);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -296,6 +297,8 @@ static void tear_down(gft_trainer *t) {
     gft_pool_free(t->pool);
     graft_model_free(t->model);
     gft_free(t->was_trainable);
+    if (t->checkpoint_dir)
+        (void)rmdir(t->checkpoint_dir); /* goes if it is empty: nothing was saved */
     gft_free(t->checkpoint_dir);
     gft_free(t->fingerprint);
 }
