@@ -1,5 +1,6 @@
 /*
- * Small nodes that many ops are written with: constants, element-wise ops, casts, reductions, shapes.
+ * Small nodes that many ops are written with: constants, element-wise ops, casts, reductions,
+ * shapes.
  */
 #include "models/savedmodel_proto.h"
 
@@ -8,7 +9,8 @@
 #include "base/shape.h"
 
 static Tensorflow__TensorProto *tensor_new(gft_pb *pb, const graft_tensor_desc *desc) {
-    Tensorflow__TensorProto *tensor = GFT_PB_NEW(pb, Tensorflow__TensorProto, TENSORFLOW__TENSOR_PROTO__INIT);
+    Tensorflow__TensorProto *tensor =
+        GFT_PB_NEW(pb, Tensorflow__TensorProto, TENSORFLOW__TENSOR_PROTO__INIT);
     if (tensor) {
         tensor->dtype = (int32_t)desc->dtype;
         tensor->tensor_shape = gft_pb_shape(pb, &desc->shape);
@@ -17,12 +19,14 @@ static Tensorflow__TensorProto *tensor_new(gft_pb *pb, const graft_tensor_desc *
 }
 
 /* A Const node around a tensor. */
-static const char *const_node(gft_tf_nodes *nodes, const char *name, graft_dtype dtype, Tensorflow__TensorProto *tensor) {
+static const char *const_node(gft_tf_nodes *nodes, const char *name, graft_dtype dtype,
+                              Tensorflow__TensorProto *tensor) {
     const char *full = nodes->scope ? gft_pb_string(nodes->pb, "%s/%s", nodes->scope, name) : name;
     gft_tf_node *node = gft_tf_add_named(nodes, "Const", full);
-    Tensorflow__NodeDef__AttrEntry *entry =
-        GFT_PB_NEW(nodes->pb, Tensorflow__NodeDef__AttrEntry, TENSORFLOW__NODE_DEF__ATTR_ENTRY__INIT);
-    Tensorflow__AttrValue *value = GFT_PB_NEW(nodes->pb, Tensorflow__AttrValue, TENSORFLOW__ATTR_VALUE__INIT);
+    Tensorflow__NodeDef__AttrEntry *entry = GFT_PB_NEW(nodes->pb, Tensorflow__NodeDef__AttrEntry,
+                                                       TENSORFLOW__NODE_DEF__ATTR_ENTRY__INIT);
+    Tensorflow__AttrValue *value =
+        GFT_PB_NEW(nodes->pb, Tensorflow__AttrValue, TENSORFLOW__ATTR_VALUE__INIT);
     if (!node || !entry || !value || !tensor)
         return NULL;
     value->value_case = TENSORFLOW__ATTR_VALUE__VALUE_TENSOR;
@@ -35,7 +39,8 @@ static const char *const_node(gft_tf_nodes *nodes, const char *name, graft_dtype
     return gft_tf_output(nodes, node, 0);
 }
 
-const char *gft_tf_const(gft_tf_nodes *nodes, const char *name, const graft_tensor_desc *desc, const void *data) {
+const char *gft_tf_const(gft_tf_nodes *nodes, const char *name, const graft_tensor_desc *desc,
+                         const void *data) {
     size_t bytes = 0;
     Tensorflow__TensorProto *tensor = tensor_new(nodes->pb, desc);
     if (!gft_desc_bytes(desc, &bytes) || !tensor)
@@ -63,7 +68,8 @@ bool gft_tf_fits_s32(const int64_t *values, size_t count) {
     return true;
 }
 
-const char *gft_tf_const_ints(gft_tf_nodes *nodes, const char *name, const int64_t *values, size_t count) {
+const char *gft_tf_const_ints(gft_tf_nodes *nodes, const char *name, const int64_t *values,
+                              size_t count) {
     const graft_tensor_desc desc = {GRAFT_S32, gft_shape_1((int64_t)count), NULL};
     int32_t *data = gft_arena_array(nodes->pb->arena, count, sizeof *data);
     if (!data) {
@@ -75,7 +81,8 @@ const char *gft_tf_const_ints(gft_tf_nodes *nodes, const char *name, const int64
     return gft_tf_const(nodes, name, &desc, data);
 }
 
-const char *gft_tf_const_strings(gft_tf_nodes *nodes, const char *name, const char *const *values, size_t count) {
+const char *gft_tf_const_strings(gft_tf_nodes *nodes, const char *name, const char *const *values,
+                                 size_t count) {
     const graft_tensor_desc desc = {GRAFT_STRING, gft_shape_1((int64_t)count), NULL};
     Tensorflow__TensorProto *tensor = tensor_new(nodes->pb, &desc);
     if (!tensor)
@@ -87,7 +94,8 @@ const char *gft_tf_const_strings(gft_tf_nodes *nodes, const char *name, const ch
     }
     tensor->n_string_val = count;
     for (size_t i = 0; i < count; i++)
-        tensor->string_val[i] = (ProtobufCBinaryData){strlen(values[i]), (uint8_t *)(uintptr_t)values[i]};
+        tensor->string_val[i] =
+            (ProtobufCBinaryData){strlen(values[i]), (uint8_t *)(uintptr_t)values[i]};
     return const_node(nodes, name, GRAFT_STRING, tensor);
 }
 
@@ -98,7 +106,8 @@ const char *gft_tf_unary(gft_tf_nodes *nodes, const char *op, const char *x, gra
     return gft_tf_output(nodes, node, 0);
 }
 
-const char *gft_tf_binary(gft_tf_nodes *nodes, const char *op, const char *a, const char *b, graft_dtype dtype) {
+const char *gft_tf_binary(gft_tf_nodes *nodes, const char *op, const char *a, const char *b,
+                          graft_dtype dtype) {
     gft_tf_node *node = gft_tf_add(nodes, op);
     gft_tf_input(nodes, node, a);
     gft_tf_input(nodes, node, b);
@@ -115,7 +124,8 @@ const char *gft_tf_cast(gft_tf_nodes *nodes, const char *x, graft_dtype from, gr
     return gft_tf_output(nodes, node, 0);
 }
 
-const char *gft_tf_reshape(gft_tf_nodes *nodes, const char *x, const char *shape, graft_dtype dtype) {
+const char *gft_tf_reshape(gft_tf_nodes *nodes, const char *x, const char *shape,
+                           graft_dtype dtype) {
     gft_tf_node *node = gft_tf_add(nodes, "Reshape");
     gft_tf_input(nodes, node, x);
     gft_tf_input(nodes, node, shape);
@@ -124,8 +134,8 @@ const char *gft_tf_reshape(gft_tf_nodes *nodes, const char *x, const char *shape
     return gft_tf_output(nodes, node, 0);
 }
 
-const char *gft_tf_reduce(gft_tf_nodes *nodes, const char *op, const char *x, const int64_t *axes, size_t count,
-                          bool keep_dims) {
+const char *gft_tf_reduce(gft_tf_nodes *nodes, const char *op, const char *x, const int64_t *axes,
+                          size_t count, bool keep_dims) {
     const char *indices = gft_tf_const_ints(nodes, "axes", axes, count);
     gft_tf_node *node = gft_tf_add(nodes, op);
     gft_tf_input(nodes, node, x);

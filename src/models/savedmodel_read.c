@@ -57,30 +57,44 @@ static graft_status open_checkpoint(gft_sm_reader *r, graft_error *err) {
     return gft_model_keep_open(r->model, close_bundle, r->bundle, err);
 }
 
+typedef Tensorflow__MetaGraphDef__SignatureDefEntry signature_entry;
+
 /* serving_default comes first, then the others in the order of their names; marks such as __saved_model_init_op are left. */
-static graft_status read_signatures(gft_sm_reader *r, graft_error *err) {
+static int32_t choose_signatures(const gft_sm_reader *r, const signature_entry *chosen[GFT_MODEL_MAX_SIGNATURES]) {
     const Tensorflow__MetaGraphDef *meta = r->meta;
-    const char *last = NULL;
-    for (size_t i = 0; i < meta->n_signature_def; i++) {
-        if (strcmp(meta->signature_def[i]->key, "serving_default") == 0 && meta->signature_def[i]->value &&
-            graft_model_find_signature(r->model, "serving_default") < 0)
-            GFT_TRY(gft_sm_read_signature(r, "serving_default", meta->signature_def[i]->value, err));
+    int32_t count = 0;
+    for (size_t i = 0; i < meta->n_signature_def && count == 0; i++) {
+        if (strcmp(meta->signature_def[i]->key, "serving_default") == 0 && meta->signature_def[i]->value)
+            chosen[count++] = meta->signature_def[i];
     }
-    while (r->model->signature_count < GFT_MODEL_MAX_SIGNATURES) {
-        const Tensorflow__MetaGraphDef__SignatureDefEntry *next = NULL;
+    const char *last = NULL;
+    while (count < GFT_MODEL_MAX_SIGNATURES) {
+        const signature_entry *next = NULL;
         for (size_t i = 0; i < meta->n_signature_def; i++) {
-            const Tensorflow__MetaGraphDef__SignatureDefEntry *e = meta->signature_def[i];
+            const signature_entry *e = meta->signature_def[i];
             if (e->value && (!last || strcmp(e->key, last) > 0) && (!next || strcmp(e->key, next->key) < 0) &&
                 strcmp(e->key, "serving_default") != 0 && strncmp(e->key, "__saved_model", 13) != 0)
                 next = e;
         }
         if (!next)
             break;
-        GFT_TRY(gft_sm_read_signature(r, next->key, next->value, err));
         last = next->key;
+        chosen[count++] = next;
     }
-    if (r->model->signature_count == 0)
+    return count;
+}
+
+/* Parameters come in the order of the file, but only those that a signature uses: Keras saves some lists twice. */
+static graft_status read_signatures(gft_sm_reader *r, graft_error *err) {
+    const signature_entry *chosen[GFT_MODEL_MAX_SIGNATURES];
+    const int32_t count = choose_signatures(r, chosen);
+    if (count == 0)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: no signature in it; save it again with one", r->dir);
+    for (int32_t i = 0; i < count && r->bundle; i++)
+        GFT_TRY(gft_sm_mark_used(r, chosen[i]->value, err));
+    GFT_TRY(gft_sm_read_used(r, err));
+    for (int32_t i = 0; i < count; i++)
+        GFT_TRY(gft_sm_read_signature(r, chosen[i]->key, chosen[i]->value, err));
     return GRAFT_OK;
 }
 
@@ -151,7 +165,6 @@ static graft_status read_all(gft_sm_reader *r, graft_error *err) {
     GFT_TRY(gft_sm_open_graph(r, err));
     GFT_TRY(open_checkpoint(r, err));
     GFT_TRY(gft_sm_open_variables(r, err));
-    GFT_TRY(gft_sm_rest_of_variables(r, err));
     GFT_TRY(read_signatures(r, err));
     GFT_TRY(read_labels(r, err));
     return read_card(r, err);

@@ -13,7 +13,7 @@
 
 #define GFT_SM_MAX_DEPTH 100              /* of calls */
 #define GFT_SM_MAX_SITES ((size_t)1 << 20) /* nodes of all frames together */
-#define GFT_SM_MAX_HOPS 4096              /* identities and calls that one tensor may lead through */
+#define GFT_SM_MAX_HOPS 1024              /* identities and calls that one tensor may lead through */
 
 /* Names to indices. */
 typedef struct gft_sm_names {
@@ -56,6 +56,7 @@ typedef struct gft_sm_source {
     int32_t node;    /* VarHandleOp (or VariableV2) in the main graph */
     const char *key; /* in the checkpoint; NULL: not restored */
     gft_param_id param; /* -1: not read yet */
+    bool used;          /* by a signature */
 } gft_sm_source;
 
 typedef struct gft_sm_reader {
@@ -74,7 +75,8 @@ typedef struct gft_sm_reader {
     gft_sm_source *sources;
     int32_t source_count;
     int32_t *source_of;     /* main graph node -> source, -1 */
-    gft_sm_names trainable; /* checkpoint key -> 1 or 0, from the object graph */
+    gft_sm_names params;    /* checkpoint key -> parameter */
+    gft_sm_names objects;   /* checkpoint key -> variable's node in the object graph */
 } gft_sm_reader;
 
 /* A tensor followed through identities and calls to the node that makes it. */
@@ -110,10 +112,16 @@ GRAFT_MUST_CHECK graft_status gft_sm_walk(gft_sm_reader *r, const gft_sm_tensor 
 GRAFT_MUST_CHECK graft_status gft_sm_open_variables(gft_sm_reader *r, graft_error *err);
 /** The parameter of a source, read now if it was not before. */
 GRAFT_MUST_CHECK graft_status gft_sm_source_param(gft_sm_reader *r, int32_t source, gft_param_id *out, graft_error *err);
-/** Reads the variables that no signature used (and that are not an optimiser's). */
-GRAFT_MUST_CHECK graft_status gft_sm_rest_of_variables(gft_sm_reader *r, graft_error *err);
+/** Reads the variables that are marked as used, in the order of the file. */
+GRAFT_MUST_CHECK graft_status gft_sm_read_used(gft_sm_reader *r, graft_error *err);
+
+/* ---- savedmodel_read_patterns.c ---- */
+/** Makes one op of the nodes TensorFlow writes it with: biases, batch norm, silu, hard_sigmoid, hard_swish. */
+GRAFT_MUST_CHECK graft_status gft_sm_join_patterns(gft_graph *graph, graft_error *err);
 
 /* ---- savedmodel_read_graph.c ---- */
+/** Marks the variables that a signature uses. */
+GRAFT_MUST_CHECK graft_status gft_sm_mark_used(gft_sm_reader *r, const Tensorflow__SignatureDef *def, graft_error *err);
 /** Adds a signature to the model: its graph, or the problem why there is none. */
 GRAFT_MUST_CHECK graft_status gft_sm_read_signature(gft_sm_reader *r, const char *name,
                                                     const Tensorflow__SignatureDef *def, graft_error *err);

@@ -150,7 +150,8 @@ static char *node_name(signature_reader *s, const Tensorflow__NodeDef *node, cha
     bool same = slash && strncmp(end, node->op, op) == 0;
     for (const char *c = end + (same ? op : 0); same && *c; c++)
         same = *c == '_' || (*c >= '0' && *c <= '9');
-    *own_layer = gft_arena_strndup(s->r->arena, node->name, slash ? (size_t)(slash - node->name) : strlen(node->name));
+    size_t length = slash ? (size_t)(slash - node->name) : strlen(node->name);
+    *own_layer = gft_arena_strndup(s->r->arena, node->name, length);
     char *full = gft_arena_strdup(s->r->arena, node->name);
     if (!same || !*own_layer || !full)
         return full;
@@ -272,7 +273,9 @@ static graft_status build(signature_reader *s, graft_error *err) {
     GFT_TRY(count_ops(s, err));
     GFT_TRY(gft_sm_names_make(s->r->arena, s->order_count, &s->node_names, err));
     GFT_TRY(read_nodes(s, err));
-    return add_outputs(s, sorted, err);
+    GFT_TRY(add_outputs(s, sorted, err));
+    GFT_TRY(gft_sm_join_patterns(s->graph, err));
+    return gft_graph_sweep(s->graph, err);
 }
 
 graft_status gft_sm_read_signature(gft_sm_reader *r, const char *name, const Tensorflow__SignatureDef *def,
@@ -302,4 +305,24 @@ done:
     gft_graph_free(s.graph);
     gft_free(s.order);
     return status;
+}
+
+graft_status gft_sm_mark_used(gft_sm_reader *r, const Tensorflow__SignatureDef *def, graft_error *err) {
+    gft_sm_site *order = NULL;
+    size_t count = 0;
+    gft_sm_reset(r);
+    for (size_t i = 0; i < def->n_outputs; i++) {
+        const Tensorflow__TensorInfo *info = def->outputs[i]->value;
+        gft_sm_tensor root;
+        if (!info || info->encoding_case != TENSORFLOW__TENSOR_INFO__ENCODING_NAME)
+            continue;
+        GFT_TRY(gft_sm_resolve(r, 0, info->name, &root, err));
+        GFT_TRY(gft_sm_walk(r, &root, 1, &order, &count, err));
+        for (size_t k = 0; k < count; k++) {
+            if (order[k].frame == 0 && r->source_of[order[k].node] >= 0)
+                r->sources[r->source_of[order[k].node]].used = true;
+        }
+        gft_free(order);
+    }
+    return GRAFT_OK;
 }

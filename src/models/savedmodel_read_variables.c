@@ -110,7 +110,7 @@ static graft_status key_by_name(gft_sm_reader *r, gft_sm_source *source, graft_e
     return GRAFT_OK;
 }
 
-/* ---- trainable flags ---- */
+/* ---- names and trainable flags, from the object graph ---- */
 
 typedef Tensorflow__TrackableObjectGraph__TrackableObject trackable;
 
@@ -146,22 +146,23 @@ static graft_status pair_children(pairing *p, int32_t saved, graft_error *err) {
     return GRAFT_OK;
 }
 
-static void add_flag(gft_sm_reader *r, const Tensorflow__SavedObject *object, const trackable *stored) {
+static void add_object(gft_sm_reader *r, int32_t node, const trackable *stored) {
+    const Tensorflow__SavedObject *object = r->meta->object_graph_def->nodes[node];
     if (object->kind_case != TENSORFLOW__SAVED_OBJECT__KIND_VARIABLE)
         return;
     for (size_t i = 0; i < stored->n_attributes; i++) {
         if (strcmp(stored->attributes[i]->name, "VARIABLE_VALUE") == 0)
-            (void)gft_sm_names_add(&r->trainable, stored->attributes[i]->checkpoint_key, object->variable->trainable);
+            (void)gft_sm_names_add(&r->objects, stored->attributes[i]->checkpoint_key, node);
     }
 }
 
-static graft_status read_flags(gft_sm_reader *r, pairing *p, graft_error *err) {
+static graft_status read_objects(gft_sm_reader *r, pairing *p, graft_error *err) {
     size_t attributes = 0;
     if (!p->saved || p->saved->n_nodes == 0 || p->stored->n_nodes == 0)
         return GRAFT_OK;
     for (size_t i = 0; i < p->stored->n_nodes; i++)
         attributes += p->stored->nodes[i]->n_attributes;
-    GFT_TRY(gft_sm_names_make(r->arena, attributes, &r->trainable, err));
+    GFT_TRY(gft_sm_names_make(r->arena, attributes, &r->objects, err));
     p->partner = gft_arena_array(&p->arena, p->saved->n_nodes, sizeof *p->partner);
     p->queue = gft_arena_array(&p->arena, p->saved->n_nodes, sizeof *p->queue);
     p->taken = gft_arena_array(&p->arena, p->stored->n_nodes, sizeof *p->taken);
@@ -174,7 +175,7 @@ static graft_status read_flags(gft_sm_reader *r, pairing *p, graft_error *err) {
     p->queue[p->queued++] = 0;
     for (size_t i = 0; i < p->queued; i++) {
         const int32_t node = p->queue[i];
-        add_flag(r, p->saved->nodes[node], p->stored->nodes[p->partner[node]]);
+        add_object(r, node, p->stored->nodes[p->partner[node]]);
         GFT_TRY(pair_children(p, node, err));
     }
     return GRAFT_OK;
@@ -194,7 +195,7 @@ static graft_status read_object_graph(gft_sm_reader *r, graft_error *err) {
                              "the checkpoint's object graph", r->arena, &message, err));
     pairing p = {.saved = r->meta->object_graph_def, .stored = (const Tensorflow__TrackableObjectGraph *)message};
     gft_arena_init(&p.arena);
-    graft_status status = read_flags(r, &p, err);
+    graft_status status = read_objects(r, &p, err);
     gft_arena_deinit(&p.arena);
     return status;
 }
@@ -213,6 +214,7 @@ graft_status gft_sm_open_variables(gft_sm_reader *r, graft_error *err) {
         r->source_of[i] = r->source_count;
         r->sources[r->source_count++] = (gft_sm_source){.node = i, .param = -1};
     }
+    GFT_TRY(gft_sm_names_make(r->arena, (size_t)r->source_count, &r->params, err));
     if (r->source_count == 0 || !r->bundle)
         return GRAFT_OK;
     GFT_TRY(read_assigns(r, 0, err));
@@ -224,20 +226,36 @@ graft_status gft_sm_open_variables(gft_sm_reader *r, graft_error *err) {
     return read_object_graph(r, err);
 }
 
-/* "block1a/conv/kernel" from "block1a/conv/kernel/.ATTRIBUTES/VARIABLE_VALUE". */
-static const char *param_name(gft_sm_reader *r, const char *key) {
+/* The variable of the object graph that this key belongs to; NULL if there is none. */
+static const Tensorflow__SavedVariable *object_of(const gft_sm_reader *r, const char *key) {
+    int32_t node;
+    return gft_sm_names_find(&r->objects, key, &node) ? r->meta->object_graph_def->nodes[node]->variable : NULL;
+}
+
+/* "variables/17": a place in a list, which says nothing about what it is. */
+static bool is_list_place(const char *name) {
+    const char *last = strrchr(name, '/');
+    return last && last[1] != '\0' && strspn(last + 1, "0123456789") == strlen(last + 1);
+}
+
+/* "block1a/conv/kernel" from "block1a/conv/kernel/.ATTRIBUTES/VARIABLE_VALUE"; from a place in a list the variable's own
+ * name, if it has one that is not taken. */
+static const char *param_name(gft_sm_reader *r, const char *key, const Tensorflow__SavedVariable *object) {
     const size_t length = strlen(key);
     const size_t suffix = strlen(SUFFIX);
+    const char *name = key;
     if (length > suffix && strcmp(key + length - suffix, SUFFIX) == 0)
-        return gft_arena_strndup(r->arena, key, length - suffix);
-    return key;
+        name = gft_arena_strndup(r->arena, key, length - suffix);
+    if (name && object && object->name[0] && is_list_place(name) &&
+        gft_params_find(&r->model->params, object->name) < 0)
+        return object->name;
+    return name;
 }
 
 graft_status gft_sm_source_param(gft_sm_reader *r, int32_t index, gft_param_id *out, graft_error *err) {
     gft_sm_source *source = &r->sources[index];
     const Tensorflow__NodeDef *node = r->main.nodes[source->node];
     graft_tensor tensor;
-    int32_t trainable = 1;
     *out = source->param;
     if (source->param >= 0)
         return GRAFT_OK;
@@ -252,29 +270,24 @@ graft_status gft_sm_source_param(gft_sm_reader *r, int32_t index, gft_param_id *
         return gft_fail(err, GRAFT_DATA_LOSS, "%s: variable '%s' is %s in the graph and %s in the checkpoint", r->dir,
                         node->name, graft_dtype_name(wanted), graft_dtype_name(entry->dtype));
     GFT_TRY(gft_bundle_read(r->bundle, entry, r->arena, &tensor, err));
-    const char *name = param_name(r, source->key);
+    const Tensorflow__SavedVariable *object = object_of(r, source->key);
+    const char *name = param_name(r, source->key, object);
     if (!name)
         return gft_fail_memory(err, 64, "a variable's name");
-    source->param = gft_params_find(&r->model->params, name); /* two handles of one tensor */
-    (void)gft_sm_names_find(&r->trainable, source->key, &trainable);
-    if (source->param < 0)
-        GFT_TRY(gft_params_add(&r->model->params, name, &tensor.desc, GFT_PARAM_WEIGHT, trainable != 0, tensor.data,
-                               &source->param, err));
+    if (!gft_sm_names_find(&r->params, source->key, &source->param)) { /* else two handles of one tensor */
+        GFT_TRY(gft_params_add(&r->model->params, name, &tensor.desc, GFT_PARAM_WEIGHT,
+                               object ? object->trainable != 0 : true, tensor.data, &source->param, err));
+        (void)gft_sm_names_add(&r->params, source->key, source->param);
+    }
     *out = source->param;
     return GRAFT_OK;
 }
 
-/* What Keras keeps beside a model's own variables. */
-static bool belongs_to_training(const char *key) {
-    return strstr(key, ".OPTIMIZER_SLOT") || strncmp(key, "optimizer/", 10) == 0 || strncmp(key, "keras_api/", 10) == 0 ||
-           strncmp(key, "save_counter", 12) == 0;
-}
-
-graft_status gft_sm_rest_of_variables(gft_sm_reader *r, graft_error *err) {
+graft_status gft_sm_read_used(gft_sm_reader *r, graft_error *err) {
     for (int32_t i = 0; i < r->source_count; i++) {
-        gft_param_id param;
         const gft_sm_source *source = &r->sources[i];
-        if (!source->key || belongs_to_training(source->key))
+        gft_param_id param;
+        if (!source->used || !source->key)
             continue;
         const gft_bundle_entry *entry = gft_bundle_find(r->bundle, source->key);
         if (entry && graft_dtype_bytes(entry->dtype) > 0)

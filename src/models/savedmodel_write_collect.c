@@ -1,13 +1,16 @@
 /*
- * What is to be written: which parameters become variables, which signatures, with inputs and outputs in the order of
- * their names (TensorFlow flattens dicts in sorted order; anything else silently swaps tensors).
+ * What is to be written: which parameters become variables, which signatures, with inputs and
+ * outputs in the order of their names (TensorFlow flattens dicts in sorted order; anything else
+ * silently swaps tensors).
  */
 #include "models/savedmodel_write.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static graft_status out_of_memory(graft_error *err) { return gft_fail_memory(err, 0, "a SavedModel"); }
+static graft_status out_of_memory(graft_error *err) {
+    return gft_fail_memory(err, 0, "a SavedModel");
+}
 
 static graft_status collect_variables(gft_sm_writer *w, graft_error *err) {
     const gft_params *params = &w->model->params;
@@ -21,11 +24,13 @@ static graft_status collect_variables(gft_sm_writer *w, graft_error *err) {
         if (param->kind == GFT_PARAM_SLOT)
             continue;
         if (graft_dtype_bytes(param->desc.dtype) == 0 || param->desc.quant || !param->data)
-            return gft_fail(err, GRAFT_UNIMPLEMENTED, "parameter '%s': type %s%s cannot be written as a variable",
-                            param->name, graft_dtype_name(param->desc.dtype), param->desc.quant ? ", quantised," : "");
+            return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                            "parameter '%s': type %s%s cannot be written as a variable",
+                            param->name, graft_dtype_name(param->desc.dtype),
+                            param->desc.quant ? ", quantised," : "");
         w->variable_of[i] = w->variable_count;
-        w->variables[w->variable_count++] =
-            (gft_sm_variable){.param = param, .key = gft_pb_string(&w->pb, "%s%s", param->name, GFT_SM_SUFFIX)};
+        w->variables[w->variable_count++] = (gft_sm_variable){
+            .param = param, .key = gft_pb_string(&w->pb, "%s%s", param->name, GFT_SM_SUFFIX)};
     }
     return GRAFT_OK;
 }
@@ -34,21 +39,25 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const gft_sm_port *)a)->name, ((const gft_sm_port *)b)->name);
 }
 
-static graft_status ports(gft_sm_writer *w, const gft_graph *graph, const char *key, const gft_binding *bindings,
-                          int32_t count, gft_sm_port **out, graft_error *err) {
+static graft_status ports(gft_sm_writer *w, const gft_graph *graph, const char *key,
+                          const gft_binding *bindings, int32_t count, gft_sm_port **out,
+                          graft_error *err) {
     gft_sm_port *p = gft_arena_array(&w->arena, (size_t)count, sizeof *p);
     if (!p)
         return out_of_memory(err);
     for (int32_t i = 0; i < count; i++) {
-        p[i] = (gft_sm_port){bindings[i].name, graph->values[bindings[i].value].desc, bindings[i].value};
+        p[i] = (gft_sm_port){bindings[i].name, graph->values[bindings[i].value].desc,
+                             bindings[i].value};
         if (p[i].desc.quant)
-            return gft_fail(err, GRAFT_UNIMPLEMENTED, "signature '%s': '%s' is quantised, only float graphs are written",
-                            key, p[i].name);
+            return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                            "signature '%s': '%s' is quantised, only float graphs are written", key,
+                            p[i].name);
     }
     qsort(p, (size_t)count, sizeof *p, by_name);
     for (int32_t i = 1; i < count; i++) {
         if (strcmp(p[i].name, p[i - 1].name) == 0)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "signature '%s': two tensors are named '%s'", key, p[i].name);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "signature '%s': two tensors are named '%s'", key, p[i].name);
     }
     *out = p;
     return GRAFT_OK;
@@ -79,16 +88,20 @@ static graft_status captures(gft_sm_writer *w, gft_sm_signature *s, graft_error 
     return GRAFT_OK;
 }
 
-static graft_status collect_signature(gft_sm_writer *w, const char *key, const gft_graph *graph, bool first,
-                                      graft_error *err) {
+static graft_status collect_signature(gft_sm_writer *w, const char *key, const gft_graph *graph,
+                                      bool first, graft_error *err) {
     gft_sm_signature *s = &w->signatures[w->signature_count];
-    *s = (gft_sm_signature){.key = key, .graph = graph, .input_count = graph->input_count,
+    *s = (gft_sm_signature){.key = key,
+                            .graph = graph,
+                            .input_count = graph->input_count,
                             .output_count = graph->output_count};
     if (graph->params && graph->params != &w->model->params)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "signature '%s': its parameters are not the model's", key);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "signature '%s': its parameters are not the model's", key);
     if (graph->input_count == 0 || graph->output_count == 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "signature '%s' has %d inputs and %d outputs, expected some of both",
-                        key, graph->input_count, graph->output_count);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "signature '%s' has %d inputs and %d outputs, expected some of both", key,
+                        graph->input_count, graph->output_count);
     GFT_TRY(ports(w, graph, key, graph->inputs, graph->input_count, &s->inputs, err));
     GFT_TRY(ports(w, graph, key, graph->outputs, graph->output_count, &s->outputs, err));
     GFT_TRY(captures(w, s, err));
@@ -105,9 +118,10 @@ bool gft_sm_takes_pictures(const gft_sm_writer *w) {
         return false;
     const graft_tensor_desc *x = &s->inputs[0].desc;
     const graft_preprocess *rule = &w->model->preprocess;
-    return x->dtype == GRAFT_F32 && x->shape.rank == 4 && x->shape.dims[0] < 0 && x->shape.dims[3] == 3 &&
-           (x->shape.dims[1] < 0 || x->shape.dims[1] == rule->height) &&
-           (x->shape.dims[2] < 0 || x->shape.dims[2] == rule->width) && graft_preprocess_check(rule, NULL) == GRAFT_OK;
+    return x->dtype == GRAFT_F32 && x->shape.rank == 4 && x->shape.dims[0] < 0 &&
+           x->shape.dims[3] == 3 && (x->shape.dims[1] < 0 || x->shape.dims[1] == rule->height) &&
+           (x->shape.dims[2] < 0 || x->shape.dims[2] == rule->width) &&
+           graft_preprocess_check(rule, NULL) == GRAFT_OK;
 }
 
 /* The signature that takes encoded pictures, made from the first one. */
@@ -145,7 +159,8 @@ graft_status gft_sm_collect(gft_sm_writer *w, graft_error *err) {
             const gft_signature *s = &model->signatures[i];
             if (!s->graph || strcmp(s->name, GFT_SM_JPEG) == 0)
                 continue;
-            const bool first = by_default ? strcmp(s->name, "serving_default") == 0 : w->signature_count == 0;
+            const bool first =
+                by_default ? strcmp(s->name, "serving_default") == 0 : w->signature_count == 0;
             if (pass == 0 && first && w->signature_count == 0)
                 GFT_TRY(collect_signature(w, "serving_default", s->graph, true, err));
             else if (pass == 1 && s->graph != w->signatures[0].graph)

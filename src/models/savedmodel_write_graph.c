@@ -1,6 +1,7 @@
 /*
- * The main graph of a SavedModel: variables, a placeholder per input and a call per signature, nodes that save and
- * restore. Loaders without an object graph (TensorFlow Serving, the C API, TFLite's converter) see this alone.
+ * The main graph of a SavedModel: variables, a placeholder per input and a call per signature,
+ * nodes that save and restore. Loaders without an object graph (TensorFlow Serving, the C API,
+ * TFLite's converter) see this alone.
  */
 #include "models/savedmodel_write.h"
 
@@ -19,8 +20,10 @@ static void write_variables(gft_sm_writer *w) {
     }
 }
 
-static Tensorflow__TensorInfo *tensor_info(gft_pb *pb, const char *name, const graft_tensor_desc *desc) {
-    Tensorflow__TensorInfo *info = GFT_PB_NEW(pb, Tensorflow__TensorInfo, TENSORFLOW__TENSOR_INFO__INIT);
+static Tensorflow__TensorInfo *tensor_info(gft_pb *pb, const char *name,
+                                           const graft_tensor_desc *desc) {
+    Tensorflow__TensorInfo *info =
+        GFT_PB_NEW(pb, Tensorflow__TensorInfo, TENSORFLOW__TENSOR_INFO__INIT);
     if (!info || !name)
         return NULL;
     info->encoding_case = TENSORFLOW__TENSOR_INFO__ENCODING_NAME;
@@ -31,12 +34,14 @@ static Tensorflow__TensorInfo *tensor_info(gft_pb *pb, const char *name, const g
 }
 
 /* Both maps have entries of the same layout. */
-static void add_info(gft_pb *pb, Tensorflow__SignatureDef *def, bool input, const char *key, Tensorflow__TensorInfo *info) {
+static void add_info(gft_pb *pb, Tensorflow__SignatureDef *def, bool input, const char *key,
+                     Tensorflow__TensorInfo *info) {
     if (!def)
         return;
     if (input) {
         Tensorflow__SignatureDef__InputsEntry *entry =
-            GFT_PB_NEW(pb, Tensorflow__SignatureDef__InputsEntry, TENSORFLOW__SIGNATURE_DEF__INPUTS_ENTRY__INIT);
+            GFT_PB_NEW(pb, Tensorflow__SignatureDef__InputsEntry,
+                       TENSORFLOW__SIGNATURE_DEF__INPUTS_ENTRY__INIT);
         if (!entry)
             return;
         entry->key = (char *)(uintptr_t)key;
@@ -44,8 +49,8 @@ static void add_info(gft_pb *pb, Tensorflow__SignatureDef *def, bool input, cons
         GFT_PB_PUSH(pb, def, inputs, entry);
         return;
     }
-    Tensorflow__SignatureDef__OutputsEntry *entry =
-        GFT_PB_NEW(pb, Tensorflow__SignatureDef__OutputsEntry, TENSORFLOW__SIGNATURE_DEF__OUTPUTS_ENTRY__INIT);
+    Tensorflow__SignatureDef__OutputsEntry *entry = GFT_PB_NEW(
+        pb, Tensorflow__SignatureDef__OutputsEntry, TENSORFLOW__SIGNATURE_DEF__OUTPUTS_ENTRY__INIT);
     if (!entry)
         return;
     entry->key = (char *)(uintptr_t)key;
@@ -56,19 +61,23 @@ static void add_info(gft_pb *pb, Tensorflow__SignatureDef *def, bool input, cons
 static void write_signature(gft_sm_writer *w, const gft_sm_signature *s) {
     gft_pb *pb = &w->pb;
     gft_tf_nodes *nodes = &w->main;
-    Tensorflow__SignatureDef *def = GFT_PB_NEW(pb, Tensorflow__SignatureDef, TENSORFLOW__SIGNATURE_DEF__INIT);
-    Tensorflow__MetaGraphDef__SignatureDefEntry *entry = GFT_PB_NEW(
-        pb, Tensorflow__MetaGraphDef__SignatureDefEntry, TENSORFLOW__META_GRAPH_DEF__SIGNATURE_DEF_ENTRY__INIT);
+    Tensorflow__SignatureDef *def =
+        GFT_PB_NEW(pb, Tensorflow__SignatureDef, TENSORFLOW__SIGNATURE_DEF__INIT);
+    Tensorflow__MetaGraphDef__SignatureDefEntry *entry =
+        GFT_PB_NEW(pb, Tensorflow__MetaGraphDef__SignatureDefEntry,
+                   TENSORFLOW__META_GRAPH_DEF__SIGNATURE_DEF_ENTRY__INIT);
     if (!def || !entry)
         return;
-    const char **placeholders = gft_arena_array(&w->arena, (size_t)s->input_count, sizeof *placeholders);
+    const char **placeholders =
+        gft_arena_array(&w->arena, (size_t)s->input_count, sizeof *placeholders);
     for (int32_t i = 0; placeholders && i < s->input_count; i++) {
-        gft_tf_node *node =
-            gft_tf_add_named(nodes, "Placeholder", gft_pb_string(pb, "%s_%s", s->key, s->inputs[i].name));
+        gft_tf_node *node = gft_tf_add_named(nodes, "Placeholder",
+                                             gft_pb_string(pb, "%s_%s", s->key, s->inputs[i].name));
         gft_tf_attr_type(nodes, node, "dtype", s->inputs[i].desc.dtype);
         gft_tf_attr_shape(nodes, node, "shape", &s->inputs[i].desc.shape);
         placeholders[i] = gft_tf_output(nodes, node, 0);
-        add_info(pb, def, true, s->inputs[i].name, tensor_info(pb, placeholders[i], &s->inputs[i].desc));
+        add_info(pb, def, true, s->inputs[i].name,
+                 tensor_info(pb, placeholders[i], &s->inputs[i].desc));
     }
     gft_tf_node *call = gft_sm_call(nodes, "StatefulPartitionedCall", s->wrapper);
     for (int32_t i = 0; placeholders && i < s->input_count; i++)
@@ -87,7 +96,8 @@ static void write_signature(gft_sm_writer *w, const gft_sm_signature *s) {
 }
 
 /* Constants naming the tensors of the checkpoint and their slices (all whole). */
-static void checkpoint_names(gft_sm_writer *w, const char *scope, const char **names, const char **slices) {
+static void checkpoint_names(gft_sm_writer *w, const char *scope, const char **names,
+                             const char **slices) {
     const char **keys = gft_arena_array(&w->arena, (size_t)w->variable_count, sizeof *keys);
     const char **empty = gft_arena_array(&w->arena, (size_t)w->variable_count, sizeof *empty);
     if (!keys || !empty) {
@@ -155,7 +165,8 @@ static gft_tf_node *write_save(gft_sm_writer *w, const char *filename) {
 static gft_tf_node *write_restore(gft_sm_writer *w, const char *filename) {
     gft_tf_nodes *nodes = &w->main;
     gft_tf_node *restore = NULL;
-    gft_tf_node **assigns = gft_arena_array(&w->arena, (size_t)w->variable_count + 1, sizeof(gft_tf_node *));
+    gft_tf_node **assigns =
+        gft_arena_array(&w->arena, (size_t)w->variable_count + 1, sizeof(gft_tf_node *));
     const graft_dtype *types = variable_types(w);
     if (!assigns || !types) {
         w->pb.failed = true;

@@ -1,6 +1,6 @@
 /*
- * Crop, resize and pad of one picture as TensorFlow's nodes: the rules of data/preprocess.c, computed at run time from the
- * picture's size with scalar nodes of the same element types.
+ * Crop, resize and pad of one picture as TensorFlow's nodes: the rules of data/preprocess.c,
+ * computed at run time from the picture's size with scalar nodes of the same element types.
  */
 #include "models/savedmodel_write_picture.h"
 
@@ -10,9 +10,9 @@
 typedef struct picture {
     gft_tf_nodes *nodes;
     const graft_preprocess *rule;
-    const char *pixels;          /* uint8 (h,w,3), then float32 (1,h,w,3) */
-    const char *height, *width;  /* int64 scalars */
-    const char *top, *left;      /* pad: where it goes, int64 */
+    const char *pixels;               /* uint8 (h,w,3), then float32 (1,h,w,3) */
+    const char *height, *width;       /* int64 scalars */
+    const char *top, *left;           /* pad: where it goes, int64 */
     const char *to_height, *to_width; /* int64: size after the resize */
 } picture;
 
@@ -35,7 +35,8 @@ static const char *s64(gft_tf_nodes *nodes, const char *op, const char *a, const
     return gft_tf_binary(nodes, op, a, b, GRAFT_S64);
 }
 
-static const char *choose(gft_tf_nodes *nodes, const char *condition, const char *yes, const char *no) {
+static const char *choose(gft_tf_nodes *nodes, const char *condition, const char *yes,
+                          const char *no) {
     gft_tf_node *node = gft_tf_add(nodes, "SelectV2");
     gft_tf_input(nodes, node, condition);
     gft_tf_input(nodes, node, yes);
@@ -44,7 +45,8 @@ static const char *choose(gft_tf_nodes *nodes, const char *condition, const char
     return gft_tf_output(nodes, node, 0);
 }
 
-static const char *pack(gft_tf_nodes *nodes, const char *const *parts, int count, graft_dtype dtype) {
+static const char *pack(gft_tf_nodes *nodes, const char *const *parts, int count,
+                        graft_dtype dtype) {
     gft_tf_node *node = gft_tf_add(nodes, "Pack");
     for (int i = 0; i < count; i++)
         gft_tf_input(nodes, node, parts[i]);
@@ -88,7 +90,8 @@ static const char *crop_side(picture *p, const char *side) {
         cut = gft_tf_cast(n, part, GRAFT_F64, GRAFT_S64);
     } else {
         const int64_t size = gft_i64_min(p->rule->height, p->rule->width);
-        cut = s64(n, "FloorDiv", s64(n, "Mul", side, whole(n, size)), whole(n, size + p->rule->crop_padding));
+        cut = s64(n, "FloorDiv", s64(n, "Mul", side, whole(n, size)),
+                  whole(n, size + p->rule->crop_padding));
     }
     return s64(n, "Maximum", cut, whole(n, 1));
 }
@@ -102,14 +105,16 @@ static void crop(picture *p) {
     gft_tf_nodes *n = p->nodes;
     const char *to_h = whole(n, p->rule->height);
     const char *to_w = whole(n, p->rule->width);
-    const char *wide = s64(n, "Greater", s64(n, "Mul", p->width, to_h), s64(n, "Mul", p->height, to_w));
+    const char *wide =
+        s64(n, "Greater", s64(n, "Mul", p->width, to_h), s64(n, "Mul", p->height, to_w));
     const char *fit_w = s64(n, "FloorDiv", s64(n, "Mul", p->height, to_w), to_h);
     const char *fit_h = s64(n, "FloorDiv", s64(n, "Mul", p->width, to_h), to_w);
     const char *width = choose(n, wide, s64(n, "Maximum", fit_w, whole(n, 1)), p->width);
     const char *height = choose(n, wide, p->height, s64(n, "Maximum", fit_h, whole(n, 1)));
     height = crop_side(p, height);
     width = crop_side(p, width);
-    const char *begin[3] = {centred(n, p->height, height), centred(n, p->width, width), whole(n, 0)};
+    const char *begin[3] = {centred(n, p->height, height), centred(n, p->width, width),
+                            whole(n, 0)};
     const char *size[3] = {height, width, whole(n, 3)};
     const char *from = pack(n, begin, 3, GRAFT_S64);
     const char *extent = pack(n, size, 3, GRAFT_S64);
@@ -132,11 +137,14 @@ static const char *clamp_side(gft_tf_nodes *n, const char *side, graft_dtype fro
 }
 
 /* rint(a / b * wanted), kept in 1..most; `most` itself where not taken. */
-static const char *pil_side(picture *p, const char *taken, const char *a, const char *b, int32_t wanted, int32_t most) {
+static const char *pil_side(picture *p, const char *taken, const char *a, const char *b,
+                            int32_t wanted, int32_t most) {
     gft_tf_nodes *n = p->nodes;
     const char *share = gft_tf_binary(n, "RealDiv", a, b, GRAFT_F64);
     const char *side = gft_tf_binary(n, "Mul", share, real(n, wanted, GRAFT_F64), GRAFT_F64);
-    return choose(n, taken, clamp_side(n, gft_tf_unary(n, "Rint", side, GRAFT_F64), GRAFT_F64, most), whole(n, most));
+    return choose(n, taken,
+                  clamp_side(n, gft_tf_unary(n, "Rint", side, GRAFT_F64), GRAFT_F64, most),
+                  whole(n, most));
 }
 
 static const char *pil_offset(gft_tf_nodes *n, int32_t all, const char *part) {
@@ -152,8 +160,10 @@ static void place_pil(picture *p) {
     const char *w = gft_tf_cast(n, p->width, GRAFT_S64, GRAFT_F64);
     const char *ratio = gft_tf_binary(n, "RealDiv", w, h, GRAFT_F64);
     const char *wanted = real(n, (double)rule->width / rule->height, GRAFT_F64);
-    p->to_height = pil_side(p, gft_tf_binary(n, "Greater", ratio, wanted, GRAFT_F64), h, w, rule->width, rule->height);
-    p->to_width = pil_side(p, gft_tf_binary(n, "Greater", wanted, ratio, GRAFT_F64), w, h, rule->height, rule->width);
+    p->to_height = pil_side(p, gft_tf_binary(n, "Greater", ratio, wanted, GRAFT_F64), h, w,
+                            rule->width, rule->height);
+    p->to_width = pil_side(p, gft_tf_binary(n, "Greater", wanted, ratio, GRAFT_F64), w, h,
+                           rule->height, rule->width);
     p->top = pil_offset(n, rule->height, p->to_height);
     p->left = pil_offset(n, rule->width, p->to_width);
 }
@@ -161,8 +171,10 @@ static void place_pil(picture *p) {
 static const char *tf_offset(gft_tf_nodes *n, int32_t all, const char *exact, const char *side) {
     const char *rest = gft_tf_binary(n, "Sub", real(n, all, GRAFT_F32), exact, GRAFT_F32);
     const char *half = gft_tf_binary(n, "RealDiv", rest, real(n, 2.0, GRAFT_F32), GRAFT_F32);
-    const char *offset = gft_tf_cast(n, gft_tf_unary(n, "Floor", half, GRAFT_F32), GRAFT_F32, GRAFT_S64);
-    return s64(n, "Minimum", s64(n, "Maximum", offset, whole(n, 0)), s64(n, "Sub", whole(n, all), side));
+    const char *offset =
+        gft_tf_cast(n, gft_tf_unary(n, "Floor", half, GRAFT_F32), GRAFT_F32, GRAFT_S64);
+    return s64(n, "Minimum", s64(n, "Maximum", offset, whole(n, 0)),
+               s64(n, "Sub", whole(n, all), side));
 }
 
 static void place_tf(picture *p) {
@@ -170,12 +182,15 @@ static void place_tf(picture *p) {
     const graft_preprocess *rule = p->rule;
     const char *h = gft_tf_cast(n, p->height, GRAFT_S64, GRAFT_F32);
     const char *w = gft_tf_cast(n, p->width, GRAFT_S64, GRAFT_F32);
-    const char *ratio = gft_tf_binary(n, "Maximum", gft_tf_binary(n, "RealDiv", w, real(n, rule->width, GRAFT_F32), GRAFT_F32),
-                                      gft_tf_binary(n, "RealDiv", h, real(n, rule->height, GRAFT_F32), GRAFT_F32), GRAFT_F32);
+    const char *ratio = gft_tf_binary(
+        n, "Maximum", gft_tf_binary(n, "RealDiv", w, real(n, rule->width, GRAFT_F32), GRAFT_F32),
+        gft_tf_binary(n, "RealDiv", h, real(n, rule->height, GRAFT_F32), GRAFT_F32), GRAFT_F32);
     const char *exact_h = gft_tf_binary(n, "RealDiv", h, ratio, GRAFT_F32);
     const char *exact_w = gft_tf_binary(n, "RealDiv", w, ratio, GRAFT_F32);
-    p->to_height = clamp_side(n, gft_tf_unary(n, "Floor", exact_h, GRAFT_F32), GRAFT_F32, rule->height);
-    p->to_width = clamp_side(n, gft_tf_unary(n, "Floor", exact_w, GRAFT_F32), GRAFT_F32, rule->width);
+    p->to_height =
+        clamp_side(n, gft_tf_unary(n, "Floor", exact_h, GRAFT_F32), GRAFT_F32, rule->height);
+    p->to_width =
+        clamp_side(n, gft_tf_unary(n, "Floor", exact_w, GRAFT_F32), GRAFT_F32, rule->width);
     p->top = tf_offset(n, rule->height, exact_h, p->to_height);
     p->left = tf_offset(n, rule->width, exact_w, p->to_width);
 }
@@ -194,13 +209,14 @@ static void place(picture *p) {
 /* ---- resize ---- */
 
 static const char *size_vector(gft_tf_nodes *n, const char *height, const char *width) {
-    const char *parts[2] = {gft_tf_cast(n, height, GRAFT_S64, GRAFT_S32), gft_tf_cast(n, width, GRAFT_S64, GRAFT_S32)};
+    const char *parts[2] = {gft_tf_cast(n, height, GRAFT_S64, GRAFT_S32),
+                            gft_tf_cast(n, width, GRAFT_S64, GRAFT_S32)};
     return pack(n, parts, 2, GRAFT_S32);
 }
 
 static const char *factor(gft_tf_nodes *n, const char *to, const char *from) {
-    return gft_tf_binary(n, "RealDiv", gft_tf_cast(n, to, GRAFT_S64, GRAFT_F32), gft_tf_cast(n, from, GRAFT_S64, GRAFT_F32),
-                         GRAFT_F32);
+    return gft_tf_binary(n, "RealDiv", gft_tf_cast(n, to, GRAFT_S64, GRAFT_F32),
+                         gft_tf_cast(n, from, GRAFT_S64, GRAFT_F32), GRAFT_F32);
 }
 
 static void scale_and_translate(picture *p, const char *height, const char *width, bool antialias) {
@@ -233,7 +249,10 @@ static void round_to_byte(picture *p) {
     p->pixels = gft_tf_binary(n, "Minimum", y, real(n, 255.0, GRAFT_F32), GRAFT_F32);
 }
 
-/* Pillow 13 shrinks the height first when that takes away more than twice as many lines as there go columns. */
+/*
+ * Pillow 13 shrinks the height first when that takes away more than twice as many lines as there go
+ * columns.
+ */
 static void resize_pil(picture *p) {
     gft_tf_nodes *n = p->nodes;
     const char *lines = s64(n, "Sub", p->height, p->to_height);
@@ -265,7 +284,8 @@ static void resize_op(picture *p, const char *op, bool half_pixel) {
 
 static void resize(picture *p) {
     const graft_preprocess *rule = p->rule;
-    const bool smooth = rule->interpolation == GRAFT_BILINEAR || rule->interpolation == GRAFT_BICUBIC;
+    const bool smooth =
+        rule->interpolation == GRAFT_BILINEAR || rule->interpolation == GRAFT_BICUBIC;
     if (rule->interpolation == GRAFT_NEAREST) {
         resize_op(p, "ResizeNearestNeighbor", true);
     } else if (rule->flavour == GRAFT_FLAVOUR_PIL) {
@@ -275,18 +295,22 @@ static void resize(picture *p) {
     } else if (rule->interpolation == GRAFT_AREA) {
         resize_op(p, "ResizeArea", false);
     } else {
-        resize_op(p, rule->interpolation == GRAFT_BICUBIC ? "ResizeBicubic" : "ResizeBilinear", true);
+        resize_op(p, rule->interpolation == GRAFT_BICUBIC ? "ResizeBicubic" : "ResizeBilinear",
+                  true);
     }
 }
 
 static void pad(picture *p) {
     gft_tf_nodes *n = p->nodes;
-    const char *bottom = s64(n, "Sub", s64(n, "Sub", whole(n, p->rule->height), p->to_height), p->top);
-    const char *right = s64(n, "Sub", s64(n, "Sub", whole(n, p->rule->width), p->to_width), p->left);
+    const char *bottom =
+        s64(n, "Sub", s64(n, "Sub", whole(n, p->rule->height), p->to_height), p->top);
+    const char *right =
+        s64(n, "Sub", s64(n, "Sub", whole(n, p->rule->width), p->to_width), p->left);
     const char *zero = whole(n, 0);
     const char *amounts[8] = {zero, zero, p->top, bottom, p->left, right, zero, zero};
     const int64_t shape[2] = {4, 2};
-    const char *paddings = gft_tf_reshape(n, pack(n, amounts, 8, GRAFT_S64), gft_tf_const_ints(n, "pairs", shape, 2), GRAFT_S64);
+    const char *paddings = gft_tf_reshape(n, pack(n, amounts, 8, GRAFT_S64),
+                                          gft_tf_const_ints(n, "pairs", shape, 2), GRAFT_S64);
     const char *value = real(n, p->rule->pad_value, GRAFT_F32);
     gft_tf_node *node = gft_tf_add(n, "PadV2");
     gft_tf_input(n, node, p->pixels);
@@ -297,7 +321,8 @@ static void pad(picture *p) {
     p->pixels = gft_tf_output(n, node, 0);
 }
 
-const char *gft_sm_resize_picture(gft_tf_nodes *nodes, const graft_preprocess *rule, const char *pixels) {
+const char *gft_sm_resize_picture(gft_tf_nodes *nodes, const graft_preprocess *rule,
+                                  const char *pixels) {
     picture p = {.nodes = nodes, .rule = rule, .pixels = pixels};
     const char *shape = gft_tf_shape_of(nodes, pixels, GRAFT_U8);
     const int64_t first = 0;

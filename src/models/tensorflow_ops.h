@@ -1,5 +1,6 @@
 /*
- * Graph ops as TensorFlow's nodes: one small function per op family (tensorflow_ops_*.c), one table.
+ * Graph ops as TensorFlow's nodes: one small function per op family (tensorflow_ops_*.c), one
+ * table.
  */
 #ifndef GFT_MODELS_TENSORFLOW_OPS_H
 #define GFT_MODELS_TENSORFLOW_OPS_H
@@ -19,7 +20,10 @@ typedef struct gft_tf_emit {
     size_t effect_count;
 } gft_tf_emit;
 
-/** Appends the nodes of emit->node and sets the tensors of its outputs; UNIMPLEMENTED names node and op. */
+/**
+ * Appends the nodes of emit->node and sets the tensors of its outputs; UNIMPLEMENTED names node and
+ * op.
+ */
 GRAFT_MUST_CHECK graft_status gft_tf_emit_node(gft_tf_emit *emit, graft_error *err);
 
 /* ---- for the families ---- */
@@ -33,21 +37,28 @@ static inline const graft_tensor_desc *gft_tf_in_desc(const gft_tf_emit *e, int3
 static inline const graft_tensor_desc *gft_tf_out_desc(const gft_tf_emit *e) {
     return &e->graph->values[e->node->outputs[0]].desc;
 }
-static inline void gft_tf_set_out(gft_tf_emit *e, const char *tensor) { e->values[e->node->outputs[0]] = tensor; }
+static inline void gft_tf_set_out(gft_tf_emit *e, const char *tensor) {
+    e->values[e->node->outputs[0]] = tensor;
+}
 /** UNIMPLEMENTED, "node: op cannot be written as TensorFlow's: why". */
 graft_status gft_tf_cannot(const gft_tf_emit *e, const char *why, graft_error *err);
 /** Appends the nodes of an activation (relu, silu, ...); NULL if the op is none. */
 const char *gft_tf_activation(gft_tf_nodes *nodes, const gft_op *op, float alpha, const char *x);
-/** Bias, residual and activation of an epilogue behind `acc`; first: index of the bias among the inputs. */
-graft_status gft_tf_epilogue(gft_tf_emit *e, const gft_epilogue_attrs *epilogue, int32_t first, const char *acc,
-                             graft_error *err);
-const char *gft_tf_transpose(gft_tf_nodes *nodes, const char *x, const gft_transpose_attrs *attrs, int32_t rank,
-                             graft_dtype dtype);
-const char *gft_tf_concat(gft_tf_nodes *nodes, const char *const *parts, int32_t count, int32_t axis, graft_dtype dtype);
+/**
+ * Bias, residual and activation of an epilogue behind `acc`; first: index of the bias among the
+ * inputs.
+ */
+graft_status gft_tf_epilogue(gft_tf_emit *e, const gft_epilogue_attrs *epilogue, int32_t first,
+                             const char *acc, graft_error *err);
+const char *gft_tf_transpose(gft_tf_nodes *nodes, const char *x, const gft_transpose_attrs *attrs,
+                             int32_t rank, graft_dtype dtype);
+const char *gft_tf_concat(gft_tf_nodes *nodes, const char *const *parts, int32_t count,
+                          int32_t axis, graft_dtype dtype);
 /** NULL if a bound does not fit int32, as below. */
-const char *gft_tf_slice(gft_tf_nodes *nodes, const char *x, const int64_t *begin, const int64_t *size, int32_t rank,
-                         graft_dtype dtype);
-const char *gft_tf_strided_slice(gft_tf_nodes *nodes, const char *x, const gft_strided_slice_attrs *attrs, int32_t rank,
+const char *gft_tf_slice(gft_tf_nodes *nodes, const char *x, const int64_t *begin,
+                         const int64_t *size, int32_t rank, graft_dtype dtype);
+const char *gft_tf_strided_slice(gft_tf_nodes *nodes, const char *x,
+                                 const gft_strided_slice_attrs *attrs, int32_t rank,
                                  graft_dtype dtype);
 /** Pad, or PadV2 with a scalar; NULL if an amount does not fit int32. */
 const char *gft_tf_pad(gft_tf_nodes *nodes, const char *x, const gft_pad_attrs *attrs, int32_t rank,

@@ -97,6 +97,9 @@ GRAFT_MUST_CHECK graft_status gft_tf_append(gft_tf_import *m, const gft_op *op, 
 GRAFT_MUST_CHECK graft_status gft_tf_append_same(gft_tf_import *m, const gft_op *op, const void *attrs, int32_t count,
                                                  graft_error *err);
 void gft_tf_set_graph(gft_tf_import *m, int32_t output, gft_value_id id);
+/** Sets the kinds of a batch norm's parameters (x, gamma, beta, mean, variance); true if the layer trains: something of
+ * it does, as Keras freezes a layer as a whole. */
+bool gft_tf_mark_batch_norm(const gft_graph *graph, const gft_value_id *inputs);
 graft_status gft_tf_refuse(const char *why, graft_error *err); /* UNIMPLEMENTED */
 
 #define GFT_TF_IMPORT_DECLARE(name) graft_status gft_tf_import_##name(gft_tf_import *m, graft_error *err)

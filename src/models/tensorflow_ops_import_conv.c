@@ -107,12 +107,22 @@ graft_status gft_tf_import_bias_add(gft_tf_import *m, graft_error *err) {
     return gft_tf_append_same(m, &gft_op_bias_add, NULL, 2, err);
 }
 
-/* A foreign batch norm trains if something of it does: Keras freezes a layer as a whole. */
-static bool trains(const gft_tf_import *m, const gft_value_id *inputs) {
-    const gft_param *gamma = param_of(m, inputs[1]);
-    const gft_param *beta = param_of(m, inputs[2]);
-    return param_of(m, inputs[3]) && param_of(m, inputs[4]) &&
-           ((gamma && gamma->trainable) || (beta && beta->trainable) || (!gamma && !beta));
+bool gft_tf_mark_batch_norm(const gft_graph *graph, const gft_value_id *inputs) {
+    gft_param *params[5] = {NULL};
+    for (int i = 1; i < 5; i++) {
+        const gft_value *value = gft_graph_value(graph, inputs[i]);
+        params[i] = value->kind == GFT_VALUE_PARAM ? &graph->params->items[value->param] : NULL;
+    }
+    if (params[2])
+        params[2]->kind = GFT_PARAM_BIAS;
+    for (int i = 3; i < 5; i++) {
+        if (params[i]) {
+            params[i]->kind = GFT_PARAM_STATISTIC;
+            params[i]->trainable = false;
+        }
+    }
+    const bool learns = (params[1] && params[1]->trainable) || (params[2] && params[2]->trainable);
+    return params[3] && params[4] && (learns || (!params[1] && !params[2]));
 }
 
 graft_status gft_tf_import_batch_norm(gft_tf_import *m, graft_error *err) {
@@ -124,19 +134,12 @@ graft_status gft_tf_import_batch_norm(gft_tf_import *m, graft_error *err) {
     for (int32_t i = 0; i < 5; i++)
         GFT_TRY(gft_tf_take(m, i, &inputs[i], err));
     const float momentum = gft_tf_get_float(m->node, GFT_TF_ATTR_MOMENTUM, 0.99f);
+    const bool trains = gft_tf_mark_batch_norm(m->graph, inputs);
     const gft_batch_norm_attrs attrs = {
         .epsilon = gft_tf_get_float(m->node, "epsilon", 1e-4f),
         .momentum = momentum >= 0.0f && momentum <= 1.0f ? momentum : 0.99f,
-        .train = gft_tf_get_bool(m->node, GFT_TF_ATTR_TRAIN, trains(m, inputs)),
+        .train = gft_tf_get_bool(m->node, GFT_TF_ATTR_TRAIN, trains),
     };
-    set_kind(m, inputs[2], GFT_PARAM_BIAS);
-    for (int32_t i = 3; i < 5; i++) {
-        gft_param *statistic = param_of(m, inputs[i]);
-        if (statistic) {
-            statistic->kind = GFT_PARAM_STATISTIC;
-            statistic->trainable = false;
-        }
-    }
     GFT_TRY(gft_tf_append(m, &gft_op_batch_norm, &attrs, inputs, 5, &out, err));
     gft_tf_set_graph(m, 0, out);
     return GRAFT_OK;

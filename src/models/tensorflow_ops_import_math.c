@@ -84,6 +84,15 @@ static bool fold_binary(gft_tf_import *m, gft_tf_ints *y) {
     return true;
 }
 
+/* x * 1 and x + 0 are x. */
+static bool is_neutral(const gft_tf_import *m, int32_t input) {
+    float value;
+    if (!gft_tf_scalar_of(m, input, &value) || m->inputs[input]->tensor->desc.shape.rank != 0 ||
+        m->inputs[1 - input]->kind != GFT_TF_GRAPH)
+        return false;
+    return strcmp(m->node->op, "Mul") == 0 ? value == 1.0f : strncmp(m->node->op, "Add", 3) == 0 && value == 0.0f;
+}
+
 graft_status gft_tf_import_binary(gft_tf_import *m, graft_error *err) {
     const struct {
         const char *name;
@@ -95,6 +104,12 @@ graft_status gft_tf_import_binary(gft_tf_import *m, graft_error *err) {
     gft_tf_ints y;
     if (fold_binary(m, &y))
         return gft_tf_set_ints(m, &y, err);
+    for (int32_t i = 0; i < 2 && m->input_count == 2; i++) {
+        if (is_neutral(m, i)) {
+            gft_tf_set_graph(m, 0, m->inputs[1 - i]->id);
+            return GRAFT_OK;
+        }
+    }
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].name, m->node->op) == 0)
             return gft_tf_append_same(m, table[i].op, NULL, 2, err);

@@ -24,8 +24,17 @@ static bool fold_rank(gft_tf_import *m, int32_t rank, gft_tf_ints *y) {
            (rank == 1 || y->count == 1);
 }
 
+/* A reshape; there and back again is nothing. */
 static graft_status reshape_to(gft_tf_import *m, const graft_shape *shape, graft_error *err) {
     const gft_shape_attrs attrs = {.shape = *shape};
+    gft_value_id x;
+    GFT_TRY(gft_tf_take(m, 0, &x, err));
+    const gft_node *before = gft_graph_producer(m->graph, x, GFT_KIND_RESHAPE);
+    const gft_value_id source = before ? before->inputs[0] : x;
+    if (gft_shape_known(shape) && gft_shape_equal(&m->graph->values[source].desc.shape, shape)) {
+        gft_tf_set_graph(m, 0, source);
+        return GRAFT_OK;
+    }
     return gft_tf_append_same(m, &gft_op_reshape, &attrs, 1, err);
 }
 

@@ -1,6 +1,7 @@
 /*
- * Ops that move or select values as TensorFlow's nodes: reshape, transpose, slices, pad, concat, gather, broadcast.
- * Shapes and axes are int32 constants; where two dimensions are unknown they are taken from the input at run time.
+ * Ops that move or select values as TensorFlow's nodes: reshape, transpose, slices, pad, concat,
+ * gather, broadcast. Shapes and axes are int32 constants; where two dimensions are unknown they are
+ * taken from the input at run time.
  */
 #include "models/tensorflow_ops.h"
 
@@ -18,13 +19,15 @@ static const char *shape_part(gft_tf_nodes *nodes, const char *shape, int64_t ax
     gft_tf_input(nodes, node, gft_tf_const_ints(nodes, "stride", &one, 1));
     gft_tf_attr_type(nodes, node, "T", GRAFT_S32);
     gft_tf_attr_type(nodes, node, "Index", GRAFT_S32);
-    static const char *const masks[] = {"begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"};
+    static const char *const masks[] = {"begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask",
+                                        "shrink_axis_mask"};
     for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++)
         gft_tf_attr_int(nodes, node, masks[i], 0);
     return gft_tf_output(nodes, node, 0);
 }
 
-const char *gft_tf_concat(gft_tf_nodes *nodes, const char *const *parts, int32_t count, int32_t axis, graft_dtype dtype) {
+const char *gft_tf_concat(gft_tf_nodes *nodes, const char *const *parts, int32_t count,
+                          int32_t axis, graft_dtype dtype) {
     const char *where = gft_tf_const_s32(nodes, "axis", axis);
     gft_tf_node *node = gft_tf_add(nodes, "ConcatV2");
     for (int32_t i = 0; i < count; i++)
@@ -86,7 +89,8 @@ graft_status gft_tf_emit_broadcast_to(gft_tf_emit *e, graft_error *err) {
         for (int32_t i = 0; i < y->shape.rank; i++)
             parts[i] = y->shape.dims[i] < 0 ? shape_part(nodes, own, i - (y->shape.rank - x->rank))
                                             : gft_tf_const_ints(nodes, "dim", &y->shape.dims[i], 1);
-        shape = y->shape.rank == 1 ? parts[0] : gft_tf_concat(nodes, parts, y->shape.rank, 0, GRAFT_S32);
+        shape = y->shape.rank == 1 ? parts[0]
+                                   : gft_tf_concat(nodes, parts, y->shape.rank, 0, GRAFT_S32);
     }
     gft_tf_node *node = gft_tf_add(nodes, "BroadcastTo");
     gft_tf_input(nodes, node, gft_tf_in(e, 0));
@@ -97,8 +101,8 @@ graft_status gft_tf_emit_broadcast_to(gft_tf_emit *e, graft_error *err) {
     return GRAFT_OK;
 }
 
-const char *gft_tf_transpose(gft_tf_nodes *nodes, const char *x, const gft_transpose_attrs *attrs, int32_t rank,
-                             graft_dtype dtype) {
+const char *gft_tf_transpose(gft_tf_nodes *nodes, const char *x, const gft_transpose_attrs *attrs,
+                             int32_t rank, graft_dtype dtype) {
     int64_t perm[GRAFT_MAX_RANK];
     for (int32_t i = 0; i < rank; i++)
         perm[i] = attrs->perm[i];
@@ -114,12 +118,13 @@ const char *gft_tf_transpose(gft_tf_nodes *nodes, const char *x, const gft_trans
 graft_status gft_tf_emit_transpose(gft_tf_emit *e, graft_error *err) {
     (void)err;
     const graft_tensor_desc *x = gft_tf_in_desc(e, 0);
-    gft_tf_set_out(e, gft_tf_transpose(e->nodes, gft_tf_in(e, 0), e->node->attrs, x->shape.rank, x->dtype));
+    gft_tf_set_out(
+        e, gft_tf_transpose(e->nodes, gft_tf_in(e, 0), e->node->attrs, x->shape.rank, x->dtype));
     return GRAFT_OK;
 }
 
-const char *gft_tf_slice(gft_tf_nodes *nodes, const char *x, const int64_t *begin, const int64_t *size, int32_t rank,
-                         graft_dtype dtype) {
+const char *gft_tf_slice(gft_tf_nodes *nodes, const char *x, const int64_t *begin,
+                         const int64_t *size, int32_t rank, graft_dtype dtype) {
     if (!gft_tf_fits_s32(begin, (size_t)rank) || !gft_tf_fits_s32(size, (size_t)rank))
         return NULL;
     const char *from = gft_tf_const_ints(nodes, "begin", begin, (size_t)rank);
@@ -136,14 +141,18 @@ const char *gft_tf_slice(gft_tf_nodes *nodes, const char *x, const int64_t *begi
 graft_status gft_tf_emit_slice(gft_tf_emit *e, graft_error *err) {
     const gft_slice_attrs *attrs = e->node->attrs;
     const graft_tensor_desc *x = gft_tf_in_desc(e, 0);
-    const char *y = gft_tf_slice(e->nodes, gft_tf_in(e, 0), attrs->begin, attrs->size, x->shape.rank, x->dtype);
+    const char *y =
+        gft_tf_slice(e->nodes, gft_tf_in(e, 0), attrs->begin, attrs->size, x->shape.rank, x->dtype);
     if (!y && !e->nodes->pb->failed)
         return gft_tf_cannot(e, "a bound is larger than int32 holds", err);
     gft_tf_set_out(e, y);
     return GRAFT_OK;
 }
 
-/* Bounds with masks taken out: INT64_MAX and INT64_MIN mean "from (to) the very end" and become mask bits. */
+/*
+ * Bounds with masks taken out: INT64_MAX and INT64_MIN mean "from (to) the very end" and become
+ * mask bits.
+ */
 static uint32_t open_bounds(const int64_t *in, int64_t *out, int32_t rank) {
     uint32_t mask = 0;
     for (int32_t i = 0; i < rank; i++) {
@@ -154,7 +163,8 @@ static uint32_t open_bounds(const int64_t *in, int64_t *out, int32_t rank) {
     return mask;
 }
 
-const char *gft_tf_strided_slice(gft_tf_nodes *nodes, const char *x, const gft_strided_slice_attrs *attrs, int32_t rank,
+const char *gft_tf_strided_slice(gft_tf_nodes *nodes, const char *x,
+                                 const gft_strided_slice_attrs *attrs, int32_t rank,
                                  graft_dtype dtype) {
     int64_t begin[GRAFT_MAX_RANK];
     int64_t end[GRAFT_MAX_RANK];
@@ -183,7 +193,8 @@ const char *gft_tf_strided_slice(gft_tf_nodes *nodes, const char *x, const gft_s
 
 graft_status gft_tf_emit_strided_slice(gft_tf_emit *e, graft_error *err) {
     const graft_tensor_desc *x = gft_tf_in_desc(e, 0);
-    const char *y = gft_tf_strided_slice(e->nodes, gft_tf_in(e, 0), e->node->attrs, x->shape.rank, x->dtype);
+    const char *y =
+        gft_tf_strided_slice(e->nodes, gft_tf_in(e, 0), e->node->attrs, x->shape.rank, x->dtype);
     if (!y && !e->nodes->pb->failed)
         return gft_tf_cannot(e, "a bound is larger than int32 holds", err);
     gft_tf_set_out(e, y);
