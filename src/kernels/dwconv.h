@@ -1,6 +1,7 @@
 /*
- * Contracts of the float32 depthwise kernels: one run of pixels of one output row, channels contiguous. The caller cuts
- * off rows and columns that fall outside the picture, so kernels know no padding, and blocks channels for the cache.
+ * Contracts of the float32 depthwise kernels: one run of pixels of one output row, channels
+ * contiguous. The caller cuts off rows and columns that fall outside the picture, so kernels know
+ * no padding, and blocks channels for the cache.
  */
 #ifndef GFT_KERNELS_DWCONV_H
 #define GFT_KERNELS_DWCONV_H
@@ -8,9 +9,11 @@
 #include <stdint.h>
 
 /*
- * y[p][c] = min(max(bias[c] + sum_r sum_t x_rows[r][p * x_stride + t * x_step + c] * w_rows[r][t * w_step + c], lo), hi)
+ * y[p][c] = min(max(bias[c] + sum_r sum_t x_rows[r][p * x_stride + t * x_step + c] * w_rows[r][t *
+ * w_step + c], lo), hi)
  *
- * Sizes: any, also 0. Fast when x_stride is x_step or twice that (stride 1 or 2 without dilation). NaN passes the clamp.
+ * Sizes: any, also 0. Fast when x_stride is x_step or twice that (stride 1 or 2 without dilation).
+ * NaN passes the clamp.
  */
 typedef struct gft_dwconv_f32_args {
     int64_t width, channels;
@@ -27,7 +30,10 @@ typedef struct gft_dwconv_f32_args {
 } gft_dwconv_f32_args;
 typedef void gft_dwconv_f32_fn(const gft_dwconv_f32_args *args);
 
-/* dw[t * w_step + c] += sum_p x[p * x_stride + t * x_step + c] * dy[p * dy_stride + c] for t in 0..taps_w-1. */
+/*
+ * dw[t * w_step + c] += sum_p x[p * x_stride + t * x_step + c] * dy[p * dy_stride + c] for t in
+ * 0..taps_w-1.
+ */
 typedef struct gft_dwconv_grad_f32_args {
     int64_t width, channels, taps_w;
     const float *x;

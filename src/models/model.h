@@ -83,8 +83,10 @@ GRAFT_MUST_CHECK graft_status gft_savedmodel_write(const graft_model *model, con
 
 /* --- Families: models/<family>.c --- */
 
-/* Weights by name while a family is built: returns data (borrowed, keeps as long as the source) or an error. desc is what
- * the builder expects: dtype and shape are checked. */
+/*
+ * Weights by name while a family is built: returns data (borrowed, keeps as long as the source) or
+ * an error. desc is what the builder expects: dtype and shape are checked.
+ */
 typedef graft_status (*gft_weight_source)(void *context, const char *name,
                                           const graft_tensor_desc *desc, const void **data,
                                           graft_error *err);

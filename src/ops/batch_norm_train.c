@@ -1,9 +1,10 @@
 /*
  * batch_norm_train: x (...,C), gamma, beta -> y, mean, biased variance over all rows.
  *
- * Phase 0: per block of rows, a first mean, then the sum and sum of squares of deviations from it (two passes over a block
- * that is in the cache; the sum corrects the first mean's rounding). Phase 1: blocks joined in index order by Chan, Golub
- * and LeVeque's update, in double, by ranges of channels. Phase 2: y.
+ * Phase 0: per block of rows, a first mean, then the sum and sum of squares of deviations from it
+ * (two passes over a block that is in the cache; the sum corrects the first mean's rounding). Phase
+ * 1: blocks joined in index order by Chan, Golub and LeVeque's update, in double, by ranges of
+ * channels. Phase 2: y.
  */
 #include <math.h>
 #include <string.h>

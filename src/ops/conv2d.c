@@ -1,8 +1,10 @@
 /*
- * conv2d: TensorFlow's Conv2D in NHWC with an epilogue, any filter, stride, dilation, padding and groups.
+ * conv2d: TensorFlow's Conv2D in NHWC with an epilogue, any filter, stride, dilation, padding and
+ * groups.
  *
- * An indirect GEMM per group: rows are output pixels, columns are filters, the reduction runs over taps and channels. A
- * constant filter is packed once per plan, another one in the first phase of each run.
+ * An indirect GEMM per group: rows are output pixels, columns are filters, the reduction runs over
+ * taps and channels. A constant filter is packed once per plan, another one in the first phase of
+ * each run.
  */
 #include <string.h>
 
@@ -34,7 +36,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     gft_conv_geometry geo;
     GFT_TRY(gft_check_operand(in->node, "x", &in->inputs[0], 4, err));
     GFT_TRY(gft_check_operand(in->node, "the filter", &in->inputs[1], 4, err));
-    GFT_TRY(gft_conv_geometry_of(in->node, attrs, &in->inputs[0].shape, &in->inputs[1].shape, false, &geo, err));
+    GFT_TRY(gft_conv_geometry_of(in->node, attrs, &in->inputs[0].shape, &in->inputs[1].shape, false,
+                                 &geo, err));
     graft_shape y = gft_conv_geometry_shape(&geo);
     bool point = geo.kh == 1 && geo.kw == 1 && geo.groups == 1;
     GFT_TRY(gft_epilogue_check(in, &attrs->epilogue, 2, &y, point ? geo.c : -1, err));
@@ -44,7 +47,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
 
 static void cost(const gft_infer *in, gft_cost *out) {
     gft_conv_geometry geo;
-    if (gft_conv_geometry_of(in->node, in->attrs, &in->inputs[0].shape, &in->inputs[1].shape, false, &geo, NULL) == GRAFT_OK)
+    if (gft_conv_geometry_of(in->node, in->attrs, &in->inputs[0].shape, &in->inputs[1].shape, false,
+                             &geo, NULL) == GRAFT_OK)
         out->macs = gft_conv_geometry_macs(&geo);
 }
 
@@ -59,11 +63,13 @@ static graft_status place_scratch(gft_prepare *prepare, conv2d_state *s, graft_e
     size_t bytes;
     size_t edge = (size_t)gft_conv_edge_floats(&s->taps, s->grid.max_rows) * sizeof(float);
     size_t scaled = 0;
-    bool ok = gft_size_mul((size_t)s->taps.taps, rows, &bytes) && gft_size_mul(bytes, sizeof(float *), &bytes);
+    bool ok = gft_size_mul((size_t)s->taps.taps, rows, &bytes) &&
+              gft_size_mul(bytes, sizeof(float *), &bytes);
     if (ok && s->epilogue.input_scale >= 0)
         ok = gft_size_mul(rows, (size_t)s->geo.c * sizeof(float), &scaled);
     if (!ok)
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: the window is too large", prepare->node);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: the window is too large",
+                        prepare->node);
     s->edge_at = gft_size_align(bytes, 64);
     s->scaled_at = gft_size_align(s->edge_at + edge, 64);
     prepare->worker_scratch_bytes = s->scaled_at + scaled;
@@ -75,17 +81,20 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     conv2d_state *s = gft_arena_alloc(p->arena, sizeof *s);
     if (!s)
         return gft_fail_memory(err, sizeof *s, p->node);
-    GFT_TRY(gft_conv_geometry_of(p->node, attrs, &p->inputs[0].shape, &p->inputs[1].shape, false, &s->geo, err));
+    GFT_TRY(gft_conv_geometry_of(p->node, attrs, &p->inputs[0].shape, &p->inputs[1].shape, false,
+                                 &s->geo, err));
     s->algorithm = conv2d_choose(&s->geo);
     s->kernels = gft_kernels()->gemm_f32;
     s->taps = gft_conv_taps_of(&s->geo);
     s->epilogue = gft_epilogue_of(&attrs->epilogue, 2);
     int64_t rows;
     int64_t depth;
-    if (!gft_i64_mul(s->geo.n * s->geo.oh, s->geo.ow, &rows) || !gft_i64_mul(s->taps.taps, s->taps.depth, &depth))
+    if (!gft_i64_mul(s->geo.n * s->geo.oh, s->geo.ow, &rows) ||
+        !gft_i64_mul(s->taps.taps, s->taps.depth, &depth))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: the result is too large", p->node);
     s->grid = gft_gemm_grid_of(rows, s->geo.group_oc, depth, s->kernels);
-    s->pack = gft_gemm_pack_of(s->geo.groups, depth, s->geo.group_oc, s->geo.group_oc, s->geo.oc, 1, s->kernels->nr);
+    s->pack = gft_gemm_pack_of(s->geo.groups, depth, s->geo.group_oc, s->geo.group_oc, s->geo.oc, 1,
+                               s->kernels->nr);
     size_t bytes;
     if (!gft_gemm_pack_bytes(&s->pack, &bytes))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: the filter is too large", p->node);
@@ -109,9 +118,12 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     return GRAFT_OK;
 }
 
-/* x * scale for the rows of a 1x1 block; the pointers then lead to the copy. Zeros (padding) stay zeros. */
-static void scale_rows(const conv2d_state *s, const gft_exec *exec, const gft_gemm_block *block, const float **rows,
-                       float *copy) {
+/*
+ * x * scale for the rows of a 1x1 block; the pointers then lead to the copy. Zeros (padding) stay
+ * zeros.
+ */
+static void scale_rows(const conv2d_state *s, const gft_exec *exec, const gft_gemm_block *block,
+                       const float **rows, float *copy) {
     const float *scale = exec->inputs[s->epilogue.input_scale];
     int64_t pixels = s->geo.oh * s->geo.ow;
     for (int64_t i = 0; i < block->rows; i++, copy += s->geo.c) {
@@ -131,7 +143,8 @@ static void run_block(const conv2d_state *s, const gft_exec *exec) {
     char *scratch = exec->worker_scratch;
     const float **rows = (const float **)(void *)scratch;
     float *edge = (float *)(void *)(scratch + s->edge_at);
-    gft_conv_indirect(&s->geo, &s->taps, exec->inputs[0], group, block.row, block.rows, s->zeros, edge, rows);
+    gft_conv_indirect(&s->geo, &s->taps, exec->inputs[0], group, block.row, block.rows, s->zeros,
+                      edge, rows);
     if (s->epilogue.input_scale >= 0)
         scale_rows(s, exec, &block, rows, (float *)(void *)(scratch + s->scaled_at));
     int64_t col = group * s->geo.group_oc + block.col;
@@ -146,7 +159,8 @@ static void run_block(const conv2d_state *s, const gft_exec *exec) {
         .depth = s->taps.depth,
         .a = rows,
         .a_stride = block.rows,
-        .b = packed + group * gft_gemm_pack_matrix(&s->pack) + block.panel * s->grid.depth * s->grid.nr,
+        .b = packed + group * gft_gemm_pack_matrix(&s->pack) +
+             block.panel * s->grid.depth * s->grid.nr,
         .b_panel_stride = s->grid.depth * s->grid.nr,
         .c = (float *)exec->outputs[0] + at,
         .c_stride = s->geo.oc,

@@ -1,10 +1,12 @@
 /*
- * conv2d_grad_filter: x, dy -> dfilter, dfilter[tap][c][oc] = sum over output pixels of x[pixel, tap][c] * dy[pixel][oc].
+ * conv2d_grad_filter: x, dy -> dfilter, dfilter[tap][c][oc] = sum over output pixels of x[pixel,
+ * tap][c] * dy[pixel][oc].
  *
- * A GEMM with A transposed: rows are channels of a tap, columns are filters, the reduction runs over output pixels in
- * blocks; of each block dy is packed into panels (worker scratch) and x is met through the same pointers as in the
- * forward pass. A small filter is cut by pixels: each part has partial sums of its own, joined in order in a second
- * phase. A large one is cut by columns and rows, straight into the output.
+ * A GEMM with A transposed: rows are channels of a tap, columns are filters, the reduction runs
+ * over output pixels in blocks; of each block dy is packed into panels (worker scratch) and x is
+ * met through the same pointers as in the forward pass. A small filter is cut by pixels: each part
+ * has partial sums of its own, joined in order in a second phase. A large one is cut by columns and
+ * rows, straight into the output.
  */
 #include "base/size.h"
 #include "ops/conv_grad_common.h"
@@ -30,14 +32,16 @@ typedef struct grad_filter_state {
 static graft_status infer(const gft_infer *in, graft_error *err) {
     const gft_conv2d_grad_attrs *attrs = in->attrs;
     gft_conv_geometry geo;
-    GFT_TRY(gft_conv_grad_filter_geometry(in->node, attrs, &in->inputs[0], &in->inputs[1], false, &geo, err));
+    GFT_TRY(gft_conv_grad_filter_geometry(in->node, attrs, &in->inputs[0], &in->inputs[1], false,
+                                          &geo, err));
     in->outputs[0] = gft_desc_f32(attrs->shape);
     return GRAFT_OK;
 }
 
 static void cost(const gft_infer *in, gft_cost *out) {
     gft_conv_geometry geo;
-    if (gft_conv_grad_filter_geometry(in->node, in->attrs, &in->inputs[0], &in->inputs[1], false, &geo, NULL) == GRAFT_OK)
+    if (gft_conv_grad_filter_geometry(in->node, in->attrs, &in->inputs[0], &in->inputs[1], false,
+                                      &geo, NULL) == GRAFT_OK)
         out->macs = gft_conv_geometry_macs(&geo);
 }
 
@@ -52,14 +56,16 @@ static void cut(grad_filter_state *s) {
         return;
     }
     s->col_tasks = gft_at_least_one(gft_i64_min(wanted, s->panels));
-    s->row_tasks = gft_at_least_one(gft_i64_min(gft_i64_ceil_div(wanted, s->col_tasks), s->rows / 48));
+    s->row_tasks =
+        gft_at_least_one(gft_i64_min(gft_i64_ceil_div(wanted, s->col_tasks), s->rows / 48));
 }
 
 static graft_status prepare(gft_prepare *p, graft_error *err) {
     grad_filter_state *s = gft_arena_alloc(p->arena, sizeof *s);
     if (!s)
         return gft_fail_memory(err, sizeof *s, p->node);
-    GFT_TRY(gft_conv_grad_filter_geometry(p->node, p->attrs, &p->inputs[0], &p->inputs[1], false, &s->geo, err));
+    GFT_TRY(gft_conv_grad_filter_geometry(p->node, p->attrs, &p->inputs[0], &p->inputs[1], false,
+                                          &s->geo, err));
     const gft_conv_geometry *g = &s->geo;
     s->kernels = gft_kernels()->gemm_f32;
     s->taps = gft_conv_taps_of(g);
@@ -72,9 +78,11 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
         return gft_fail_memory(err, (size_t)s->taps.depth * sizeof(float), p->node);
     int64_t block = gft_i64_min(PIXEL_BLOCK, s->pixels);
     s->edge_at = gft_size_align((size_t)(s->taps.taps * block) * sizeof(float *), 64);
-    s->panels_at = gft_size_align(s->edge_at + (size_t)gft_conv_edge_floats(&s->taps, block) * sizeof(float), 64);
+    s->panels_at = gft_size_align(
+        s->edge_at + (size_t)gft_conv_edge_floats(&s->taps, block) * sizeof(float), 64);
     int64_t panels = gft_i64_ceil_div(s->panels, s->col_tasks);
-    p->worker_scratch_bytes = s->panels_at + (size_t)(panels * s->kernels->nr * block) * sizeof(float);
+    p->worker_scratch_bytes =
+        s->panels_at + (size_t)(panels * s->kernels->nr * block) * sizeof(float);
     p->state = s;
     p->tasks[0] = gft_at_least_one(g->groups * s->parts * s->row_tasks * s->col_tasks);
     if (s->parts > 1) {
@@ -87,8 +95,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
 }
 
 /* Rows row..row_end of the gradient, from the `count` pixels whose pointers are in `a`. */
-static void add_rows(const grad_filter_state *s, gft_gemm_tn_f32_args *args, const float *const *a, int64_t count, float *to,
-                     int64_t row, int64_t row_end) {
+static void add_rows(const grad_filter_state *s, gft_gemm_tn_f32_args *args, const float *const *a,
+                     int64_t count, float *to, int64_t row, int64_t row_end) {
     int64_t depth = s->taps.depth;
     while (row < row_end) {
         int64_t tap = row / depth;
@@ -119,7 +127,8 @@ static void run_part(const grad_filter_state *s, const gft_exec *exec) {
     float *packed = (float *)(void *)(scratch + s->panels_at);
     float *to = s->parts > 1 ? (float *)exec->scratch + part * s->rows * g->oc : exec->outputs[0];
     const float *dy = (const float *)exec->inputs[1] + group * g->group_oc;
-    gft_gemm_tn_f32_args args = {.cols = gft_i64_min(panels * nr, g->group_oc - col), .b = packed, .c_stride = g->oc};
+    gft_gemm_tn_f32_args args = {
+        .cols = gft_i64_min(panels * nr, g->group_oc - col), .b = packed, .c_stride = g->oc};
     int64_t pixel = part * s->pixels / s->parts;
     int64_t end = (part + 1) * s->pixels / s->parts;
     do { /* once even without pixels: the sum is then zero */
@@ -128,10 +137,11 @@ static void run_part(const grad_filter_state *s, const gft_exec *exec) {
         if (args.depth > 0) {
             gft_conv_indirect(g, &s->taps, exec->inputs[0], group, pixel, args.depth, s->zeros,
                               (float *)(void *)(scratch + s->edge_at), a);
-            gft_gemm_pack_f32(dy + pixel * g->oc, args.depth, g->group_oc, g->oc, 1, nr, panel, panels, packed);
+            gft_gemm_pack_f32(dy + pixel * g->oc, args.depth, g->group_oc, g->oc, 1, nr, panel,
+                              panels, packed);
         }
-        add_rows(s, &args, a, args.depth, to + group * g->group_oc + col, r * s->rows / s->row_tasks,
-                 (r + 1) * s->rows / s->row_tasks);
+        add_rows(s, &args, a, args.depth, to + group * g->group_oc + col,
+                 r * s->rows / s->row_tasks, (r + 1) * s->rows / s->row_tasks);
         args.accumulate = true;
         pixel += PIXEL_BLOCK;
     } while (pixel < end);
@@ -142,7 +152,8 @@ static void run(const gft_exec *exec) {
     if (exec->phase == 0)
         run_part(s, exec);
     else
-        gft_conv_grad_join(exec->scratch, s->parts, s->rows * s->geo.oc, exec->task, exec->outputs[0]);
+        gft_conv_grad_join(exec->scratch, s->parts, s->rows * s->geo.oc, exec->task,
+                           exec->outputs[0]);
 }
 
 const gft_op gft_op_conv2d_grad_filter = {

@@ -1,6 +1,7 @@
 /*
- * conv2d_grad_input: dy, filter -> dx. For each class of input pixels (ops/conv_classes.h) an indirect GEMM: rows are
- * input pixels, the reduction runs over the contributing taps and the filters, columns are input channels.
+ * conv2d_grad_input: dy, filter -> dx. For each class of input pixels (ops/conv_classes.h) an
+ * indirect GEMM: rows are input pixels, the reduction runs over the contributing taps and the
+ * filters, columns are input channels.
  */
 #include <math.h>
 
@@ -30,14 +31,15 @@ typedef struct grad_input_state {
     int64_t packed_floats; /* of a group */
     const float *packed;   /* NULL: packed in phase 0 */
     const float *zeros;
-    size_t rows_at;        /* worker scratch: offsets into dx behind the pointers */
+    size_t rows_at; /* worker scratch: offsets into dx behind the pointers */
 } grad_input_state;
 
 static graft_status infer(const gft_infer *in, graft_error *err) {
     gft_conv_geometry geo;
     graft_shape dx;
     GFT_TRY(gft_check_operand(in->node, "the filter", &in->inputs[1], 4, err));
-    GFT_TRY(gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape, false, &geo, &dx, err));
+    GFT_TRY(gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape,
+                                      false, &geo, &dx, err));
     in->outputs[0] = gft_desc_f32(dx);
     return GRAFT_OK;
 }
@@ -45,13 +47,17 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
 static void cost(const gft_infer *in, gft_cost *out) {
     gft_conv_geometry geo;
     graft_shape dx;
-    if (gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape, false, &geo, &dx, NULL) ==
-        GRAFT_OK)
+    if (gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape, false,
+                                  &geo, &dx, NULL) == GRAFT_OK)
         out->macs = gft_conv_geometry_macs(&geo);
 }
 
-/* Classes, their grids and where each puts its panels; the most pointers any block needs goes to *pointers. */
-static graft_status make_classes(gft_prepare *p, grad_input_state *s, size_t *pointers, int64_t *max_rows, graft_error *err) {
+/*
+ * Classes, their grids and where each puts its panels; the most pointers any block needs goes to
+ * *pointers.
+ */
+static graft_status make_classes(gft_prepare *p, grad_input_state *s, size_t *pointers,
+                                 int64_t *max_rows, graft_error *err) {
     const gft_conv_geometry *g = &s->geo;
     int64_t across = gft_conv_class_count(g->w, g->stride_w);
     s->class_count = gft_conv_class_count(g->h, g->stride_h) * across;
@@ -64,7 +70,8 @@ static graft_status make_classes(gft_prepare *p, grad_input_state *s, size_t *po
         c->h = gft_conv_class_of(i / across, g->h, g->kh, g->stride_h, g->dilation_h, g->pad_top);
         c->w = gft_conv_class_of(i % across, g->w, g->kw, g->stride_w, g->dilation_w, g->pad_left);
         int64_t taps = c->h.taps * c->w.taps;
-        c->grid = gft_gemm_grid_of(g->n * c->h.count * c->w.count, g->group_c, taps * g->group_oc, s->kernels);
+        c->grid = gft_gemm_grid_of(g->n * c->h.count * c->w.count, g->group_c, taps * g->group_oc,
+                                   s->kernels);
         c->packed_at = s->packed_floats;
         c->first_task = s->tasks;
         s->packed_floats += taps * panel_floats;
@@ -89,13 +96,16 @@ static void pack_task(const grad_input_state *s, const float *filter, float *pac
         const pixel_class *c = &s->classes[i];
         int64_t th = tap / g->kw - c->h.tap;
         int64_t tw = tap % g->kw - c->w.tap;
-        if (c->h.taps * c->w.taps == 0 || th < 0 || tw < 0 || th % c->h.tap_step || tw % c->w.tap_step)
+        if (c->h.taps * c->w.taps == 0 || th < 0 || tw < 0 || th % c->h.tap_step ||
+            tw % c->w.tap_step)
             continue;
         int64_t index = th / c->h.tap_step * c->w.taps + tw / c->w.tap_step;
         int64_t panel_stride = c->grid.depth * nr;
         float *dst = packed + group * s->packed_floats + c->packed_at + index * g->group_oc * nr;
-        for (int64_t panel = piece * s->panels / s->pieces; panel < (piece + 1) * s->panels / s->pieces; panel++)
-            gft_gemm_pack_f32(src, g->group_oc, g->group_c, 1, g->oc, nr, panel, 1, dst + panel * panel_stride);
+        for (int64_t panel = piece * s->panels / s->pieces;
+             panel < (piece + 1) * s->panels / s->pieces; panel++)
+            gft_gemm_pack_f32(src, g->group_oc, g->group_c, 1, g->oc, nr, panel, 1,
+                              dst + panel * panel_stride);
         return;
     }
 }
@@ -105,11 +115,13 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     graft_shape dx;
     if (!s)
         return gft_fail_memory(err, sizeof *s, p->node);
-    GFT_TRY(gft_conv_grad_input_shape(p->node, p->attrs, &p->inputs[0], &p->inputs[1].shape, false, &s->geo, &dx, err));
+    GFT_TRY(gft_conv_grad_input_shape(p->node, p->attrs, &p->inputs[0], &p->inputs[1].shape, false,
+                                      &s->geo, &dx, err));
     const gft_conv_geometry *g = &s->geo;
     s->kernels = gft_kernels()->gemm_f32;
     s->panels = gft_gemm_panels(g->group_c, s->kernels->nr);
-    s->pieces = gft_at_least_one(gft_i64_min(s->panels, s->panels * s->kernels->nr * g->group_oc / 65536));
+    s->pieces =
+        gft_at_least_one(gft_i64_min(s->panels, s->panels * s->kernels->nr * g->group_oc / 65536));
     size_t pointers = 0;
     int64_t max_rows = 0;
     GFT_TRY(make_classes(p, s, &pointers, &max_rows, err));
@@ -140,8 +152,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
 }
 
 /* For each pixel of the block where it lies in dx, and for each tap the pixel of dy (or zeros). */
-static void build_rows(const grad_input_state *s, const pixel_class *c, const float *dy, int64_t row, int64_t rows,
-                       const float **out, int64_t *offsets) {
+static void build_rows(const grad_input_state *s, const pixel_class *c, const float *dy,
+                       int64_t row, int64_t rows, const float **out, int64_t *offsets) {
     const gft_conv_geometry *g = &s->geo;
     int64_t jw = row % c->w.count;
     int64_t jh = row / c->w.count % c->h.count;
@@ -150,13 +162,16 @@ static void build_rows(const grad_input_state *s, const pixel_class *c, const fl
         const float **to = out + i;
         for (int64_t th = 0; th < c->h.taps; th++) {
             int64_t oh = c->h.q + jh - c->h.e - th * c->h.e_step;
-            const float *line = oh >= 0 && oh < g->oh ? dy + (n * g->oh + oh) * g->ow * g->oc : NULL;
+            const float *line =
+                oh >= 0 && oh < g->oh ? dy + (n * g->oh + oh) * g->ow * g->oc : NULL;
             for (int64_t tw = 0; tw < c->w.taps; tw++, to += rows) {
                 int64_t ow = c->w.q + jw - c->w.e - tw * c->w.e_step;
                 *to = line && ow >= 0 && ow < g->ow ? line + ow * g->oc : s->zeros;
             }
         }
-        offsets[i] = ((n * g->h + c->h.first + jh * g->stride_h) * g->w + c->w.first + jw * g->stride_w) * g->c;
+        offsets[i] =
+            ((n * g->h + c->h.first + jh * g->stride_h) * g->w + c->w.first + jw * g->stride_w) *
+            g->c;
         if (++jw == c->w.count) {
             jw = 0;
             if (++jh == c->h.count) {
@@ -181,7 +196,8 @@ static void run_block(const grad_input_state *s, const gft_exec *exec) {
         return;
     const float **rows = exec->worker_scratch;
     int64_t *offsets = (int64_t *)(void *)((char *)exec->worker_scratch + s->rows_at);
-    build_rows(s, c, (const float *)exec->inputs[0] + group * g->group_oc, block.row, block.rows, rows, offsets);
+    build_rows(s, c, (const float *)exec->inputs[0] + group * g->group_oc, block.row, block.rows,
+               rows, offsets);
     const float *packed = s->packed ? s->packed : exec->scratch;
     int64_t panel_stride = c->grid.depth * c->grid.nr;
     gft_gemm_f32_args args = {

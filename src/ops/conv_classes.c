@@ -14,7 +14,8 @@ static int64_t gcd(int64_t a, int64_t b) {
     return a;
 }
 
-gft_conv_class gft_conv_class_of(int64_t index, int64_t size, int64_t taps, int64_t stride, int64_t dilation, int64_t pad) {
+gft_conv_class gft_conv_class_of(int64_t index, int64_t size, int64_t taps, int64_t stride,
+                                 int64_t dilation, int64_t pad) {
     int64_t common = gcd(stride, dilation);
     gft_conv_class c = {.first = index, .tap_step = stride / common, .e_step = dilation / common};
     c.count = gft_i64_ceil_div(size - index, stride);

@@ -1,6 +1,6 @@
 /*
- * Builds the indirection of a block of output pixels. Costs a few instructions per pixel and tap, against depth * oc
- * multiply-adds, and is used for all panels of the block.
+ * Builds the indirection of a block of output pixels. Costs a few instructions per pixel and tap,
+ * against depth * oc multiply-adds, and is used for all panels of the block.
  */
 #include "ops/conv_indirect.h"
 
@@ -11,8 +11,8 @@
 #define RUN_FLOATS 64 /* windows up to this many floats wide are taken row by row */
 
 gft_conv_taps gft_conv_taps_of(const gft_conv_geometry *geo) {
-    bool runs = geo->groups == 1 && geo->dilation_w == 1 && geo->kw > 1 && geo->kw <= RUN_FLOATS && geo->c <= RUN_FLOATS &&
-                geo->c * geo->kw <= RUN_FLOATS;
+    bool runs = geo->groups == 1 && geo->dilation_w == 1 && geo->kw > 1 && geo->kw <= RUN_FLOATS &&
+                geo->c <= RUN_FLOATS && geo->c * geo->kw <= RUN_FLOATS;
     if (runs)
         return (gft_conv_taps){geo->kh, geo->kw * geo->c, true};
     return (gft_conv_taps){geo->kh * geo->kw, geo->group_c, false};
@@ -23,7 +23,8 @@ int64_t gft_conv_edge_floats(const gft_conv_taps *taps, int64_t rows) {
 }
 
 /* One row of a window that begins at column iw, as kw * c floats. */
-static const float *window_row(const gft_conv_geometry *geo, const float *line, int64_t iw, float **edge) {
+static const float *window_row(const gft_conv_geometry *geo, const float *line, int64_t iw,
+                               float **edge) {
     if (iw >= 0 && iw + geo->kw <= geo->w)
         return line + iw * geo->c;
     float *copy = *edge;
@@ -32,7 +33,8 @@ static const float *window_row(const gft_conv_geometry *geo, const float *line, 
     int64_t to = gft_i64_max(gft_i64_min(iw + geo->kw, geo->w), from);
     memset(copy, 0, (size_t)(geo->kw * geo->c) * sizeof(float));
     if (to > from)
-        memcpy(copy + (from - iw) * geo->c, line + from * geo->c, (size_t)((to - from) * geo->c) * sizeof(float));
+        memcpy(copy + (from - iw) * geo->c, line + from * geo->c,
+               (size_t)((to - from) * geo->c) * sizeof(float));
     return copy;
 }
 
@@ -44,14 +46,19 @@ typedef struct segment {
     int64_t stride; /* pointers from tap to tap */
 } segment;
 
-/* Output columns of the segment, counted from its start, whose input column + offset is in 0..size-1. */
-static void inside(const gft_conv_geometry *geo, const segment *s, int64_t size, int64_t offset, int64_t *first, int64_t *end) {
+/*
+ * Output columns of the segment, counted from its start, whose input column + offset is in
+ * 0..size-1.
+ */
+static void inside(const gft_conv_geometry *geo, const segment *s, int64_t size, int64_t offset,
+                   int64_t *first, int64_t *end) {
     gft_conv_valid_range(size, s->ow + s->count, geo->stride_w, geo->pad_left, offset, first, end);
     *first = gft_i64_max(*first - s->ow, 0);
     *end = gft_i64_max(*end - s->ow, *first);
 }
 
-static void segment_runs(const gft_conv_geometry *geo, const segment *s, const float *zeros, float **edge) {
+static void segment_runs(const gft_conv_geometry *geo, const segment *s, const float *zeros,
+                         float **edge) {
     int64_t first;
     int64_t end;
     inside(geo, s, geo->w - geo->kw + 1, 0, &first, &end);
@@ -98,11 +105,12 @@ static void segment_taps(const gft_conv_geometry *geo, const segment *s, const f
     }
 }
 
-void gft_conv_indirect(const gft_conv_geometry *geo, const gft_conv_taps *taps, const float *x, int64_t group, int64_t row,
-                       int64_t rows, const float *zeros, float *edge, const float **out) {
+void gft_conv_indirect(const gft_conv_geometry *geo, const gft_conv_taps *taps, const float *x,
+                       int64_t group, int64_t row, int64_t rows, const float *zeros, float *edge,
+                       const float **out) {
     x += group * geo->group_c;
-    bool direct = taps->taps == 1 && geo->stride_h == 1 && geo->stride_w == 1 && geo->oh == geo->h && geo->ow == geo->w &&
-                  geo->pad_top == 0 && geo->pad_left == 0;
+    bool direct = taps->taps == 1 && geo->stride_h == 1 && geo->stride_w == 1 &&
+                  geo->oh == geo->h && geo->ow == geo->w && geo->pad_top == 0 && geo->pad_left == 0;
     if (direct) {
         for (int64_t i = 0; i < rows; i++)
             out[i] = x + (row + i) * geo->c;

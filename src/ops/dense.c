@@ -1,6 +1,6 @@
 /*
- * dense: x (...,K) times a kernel (K,N) with an epilogue. A GEMM over all leading dimensions; one row (batch 1) is cut by
- * columns and streams the packed kernel through memory once.
+ * dense: x (...,K) times a kernel (K,N) with an epilogue. A GEMM over all leading dimensions; one
+ * row (batch 1) is cut by columns and streams the packed kernel through memory once.
  */
 #include <inttypes.h>
 
@@ -26,11 +26,13 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     graft_shape y = in->inputs[0].shape;
     const graft_shape *kernel = &in->inputs[1].shape;
     if (y.rank < 1 || !gft_shape_known(kernel))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: x of shape %s has no channels, or the kernel is of unknown size",
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: x of shape %s has no channels, or the kernel is of unknown size",
                         in->node, gft_shape_text(&y, text));
     int64_t channels = y.dims[y.rank - 1];
     if (channels != kernel->dims[0])
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: x of shape %s has %" PRId64 " channels, the kernel takes %" PRId64,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: x of shape %s has %" PRId64 " channels, the kernel takes %" PRId64,
                         in->node, gft_shape_text(&y, text), channels, kernel->dims[0]);
     y.dims[y.rank - 1] = kernel->dims[1];
     GFT_TRY(gft_epilogue_check(in, &attrs->epilogue, 2, &y, -1, err));
@@ -61,7 +63,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     s->kernels = gft_kernels()->gemm_f32;
     s->epilogue = gft_epilogue_of(&attrs->epilogue, 2);
     s->grid = gft_gemm_grid_of(rows, kernel->dims[1], kernel->dims[0], s->kernels);
-    s->pack = gft_gemm_pack_of(1, kernel->dims[0], kernel->dims[1], 0, kernel->dims[1], 1, s->kernels->nr);
+    s->pack = gft_gemm_pack_of(1, kernel->dims[0], kernel->dims[1], 0, kernel->dims[1], 1,
+                               s->kernels->nr);
     size_t bytes;
     if (!gft_gemm_pack_bytes(&s->pack, &bytes))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: the kernel is too large", p->node);

@@ -1,16 +1,18 @@
 /*
- * Rows of depthwise convolutions: the interior goes to the kernel in one piece, border pixels one by one with the taps
- * that fall inside the picture.
+ * Rows of depthwise convolutions: the interior goes to the kernel in one piece, border pixels one
+ * by one with the taps that fall inside the picture.
  */
 #include "ops/depthwise_common.h"
 
 #include "base/size.h"
 
-#define L1_FLOATS 5120 /* of inputs: two thirds of a 32 KB cache, the rest is for weights and outputs */
+#define L1_FLOATS                                                                                  \
+    5120 /* of inputs: two thirds of a 32 KB cache, the rest is for weights and outputs */
 #define TASK_MACS 131072
 
-gft_depthwise_row gft_depthwise_row_of(int64_t w, int64_t ow, int64_t taps, int64_t stride, int64_t dilation, int64_t pad,
-                                       int64_t channels, int64_t y_stride) {
+gft_depthwise_row gft_depthwise_row_of(int64_t w, int64_t ow, int64_t taps, int64_t stride,
+                                       int64_t dilation, int64_t pad, int64_t channels,
+                                       int64_t y_stride) {
     gft_depthwise_row row = {w, ow, taps, stride, dilation, pad, channels, y_stride, 0, 0};
     int64_t unused;
     int64_t end;
@@ -20,8 +22,9 @@ gft_depthwise_row gft_depthwise_row_of(int64_t w, int64_t ow, int64_t taps, int6
     return row;
 }
 
-static void run_part(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel, const gft_dwconv_f32_args *whole, int64_t first,
-                     int64_t width, int64_t tap, int64_t taps) {
+static void run_part(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel,
+                     const gft_dwconv_f32_args *whole, int64_t first, int64_t width, int64_t tap,
+                     int64_t taps) {
     const float *x_rows[GFT_DEPTHWISE_MAX_TAPS];
     const float *w_rows[GFT_DEPTHWISE_MAX_TAPS];
     int64_t at = first * row->stride - row->pad + tap * row->dilation;
@@ -39,17 +42,19 @@ static void run_part(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel, co
     kernel(&args);
 }
 
-static void run_borders(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel, const gft_dwconv_f32_args *args,
-                        int64_t first, int64_t end) {
+static void run_borders(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel,
+                        const gft_dwconv_f32_args *args, int64_t first, int64_t end) {
     for (int64_t o = first; o < end; o++) {
         int64_t tap;
         int64_t tap_end;
-        gft_conv_valid_taps(row->w, row->taps, row->dilation, o * row->stride - row->pad, &tap, &tap_end);
+        gft_conv_valid_taps(row->w, row->taps, row->dilation, o * row->stride - row->pad, &tap,
+                            &tap_end);
         run_part(row, kernel, args, o, 1, tap, tap_end - tap);
     }
 }
 
-void gft_depthwise_run_row(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel, gft_dwconv_f32_args *args) {
+void gft_depthwise_run_row(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel,
+                           gft_dwconv_f32_args *args) {
     args->x_step = row->dilation * row->channels;
     args->x_stride = row->stride * row->channels;
     args->y_stride = row->y_stride;
@@ -59,8 +64,9 @@ void gft_depthwise_run_row(const gft_depthwise_row *row, gft_dwconv_f32_fn *kern
     run_borders(row, kernel, args, row->end, row->ow);
 }
 
-static void grad_part(const gft_depthwise_row *row, gft_dwconv_grad_f32_fn *kernel, const gft_dwconv_grad_f32_args *whole,
-                      int64_t first, int64_t width, int64_t tap, int64_t taps) {
+static void grad_part(const gft_depthwise_row *row, gft_dwconv_grad_f32_fn *kernel,
+                      const gft_dwconv_grad_f32_args *whole, int64_t first, int64_t width,
+                      int64_t tap, int64_t taps) {
     if (taps <= 0)
         return;
     gft_dwconv_grad_f32_args args = *whole;
@@ -72,7 +78,8 @@ static void grad_part(const gft_depthwise_row *row, gft_dwconv_grad_f32_fn *kern
     kernel(&args);
 }
 
-void gft_depthwise_grad_row(const gft_depthwise_row *row, gft_dwconv_grad_f32_fn *kernel, gft_dwconv_grad_f32_args *args) {
+void gft_depthwise_grad_row(const gft_depthwise_row *row, gft_dwconv_grad_f32_fn *kernel,
+                            gft_dwconv_grad_f32_args *args) {
     args->x_step = row->dilation * row->channels;
     args->x_stride = row->stride * row->channels;
     args->dy_stride = row->y_stride;
@@ -84,14 +91,18 @@ void gft_depthwise_grad_row(const gft_depthwise_row *row, gft_dwconv_grad_f32_fn
         }
         int64_t tap;
         int64_t tap_end;
-        gft_conv_valid_taps(row->w, row->taps, row->dilation, o * row->stride - row->pad, &tap, &tap_end);
+        gft_conv_valid_taps(row->w, row->taps, row->dilation, o * row->stride - row->pad, &tap,
+                            &tap_end);
         grad_part(row, kernel, args, o, 1, tap, tap_end - tap);
     }
 }
 
 int64_t gft_depthwise_channel_block(int64_t rows, int64_t w, int64_t channels) {
     int64_t pixels = gft_i64_max(gft_i64_min(rows, 64) * w, 1);
-    /* three rows: each input is read three times, long streams from L2 are faster than short ones from L1 (measured) */
+    /*
+     * three rows: each input is read three times, long streams from L2 are faster than short ones
+     * from L1 (measured)
+     */
     int64_t block = rows <= 3 ? 512 : gft_i64_max(L1_FLOATS / pixels / 32 * 32, 64);
     if (block >= channels)
         return gft_i64_max(channels, 1);
@@ -105,7 +116,8 @@ int64_t gft_depthwise_band(int64_t rows, int64_t row_macs) {
     return gft_i64_max(gft_i64_min(band, rows), 1);
 }
 
-void gft_depthwise_repeat(const float *x, int64_t pixels, int64_t channels, int64_t times, float *out) {
+void gft_depthwise_repeat(const float *x, int64_t pixels, int64_t channels, int64_t times,
+                          float *out) {
     for (int64_t i = 0; i < pixels * channels; i++)
         for (int64_t m = 0; m < times; m++)
             *out++ = x[i];

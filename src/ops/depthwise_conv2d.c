@@ -1,9 +1,10 @@
 /*
- * depthwise_conv2d: TensorFlow's DepthwiseConv2dNative in NHWC with bias, residual and activation, any filter, stride,
- * dilation, padding and multiplier.
+ * depthwise_conv2d: TensorFlow's DepthwiseConv2dNative in NHWC with bias, residual and activation,
+ * any filter, stride, dilation, padding and multiplier.
  *
- * A task is a band of output rows. Inside it channels are taken in blocks whose input rows stay in L1; the kernel keeps
- * several output pixels in registers. The filter is used as it is: (kh, kw, c) already has channels side by side.
+ * A task is a band of output rows. Inside it channels are taken in blocks whose input rows stay in
+ * L1; the kernel keeps several output pixels in registers. The filter is used as it is: (kh, kw, c)
+ * already has channels side by side.
  */
 #include <math.h>
 
@@ -27,10 +28,11 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     gft_conv_geometry geo;
     GFT_TRY(gft_check_operand(in->node, "x", &in->inputs[0], 4, err));
     GFT_TRY(gft_check_operand(in->node, "the filter", &in->inputs[1], 4, err));
-    GFT_TRY(gft_conv_geometry_of(in->node, attrs, &in->inputs[0].shape, &in->inputs[1].shape, true, &geo, err));
+    GFT_TRY(gft_conv_geometry_of(in->node, attrs, &in->inputs[0].shape, &in->inputs[1].shape, true,
+                                 &geo, err));
     if (geo.kh > GFT_DEPTHWISE_MAX_TAPS)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: a depthwise filter has at most %d rows", in->node,
-                        GFT_DEPTHWISE_MAX_TAPS);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: a depthwise filter has at most %d rows",
+                        in->node, GFT_DEPTHWISE_MAX_TAPS);
     graft_shape y = gft_conv_geometry_shape(&geo);
     GFT_TRY(gft_epilogue_check(in, &attrs->epilogue, 2, &y, -1, err));
     in->outputs[0] = gft_desc_f32(y);
@@ -39,7 +41,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
 
 static void cost(const gft_infer *in, gft_cost *out) {
     gft_conv_geometry geo;
-    if (gft_conv_geometry_of(in->node, in->attrs, &in->inputs[0].shape, &in->inputs[1].shape, true, &geo, NULL) == GRAFT_OK)
+    if (gft_conv_geometry_of(in->node, in->attrs, &in->inputs[0].shape, &in->inputs[1].shape, true,
+                             &geo, NULL) == GRAFT_OK)
         out->macs = gft_conv_geometry_macs(&geo);
 }
 
@@ -48,11 +51,13 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     depthwise_state *s = gft_arena_alloc(p->arena, sizeof *s);
     if (!s)
         return gft_fail_memory(err, sizeof *s, p->node);
-    GFT_TRY(gft_conv_geometry_of(p->node, attrs, &p->inputs[0].shape, &p->inputs[1].shape, true, &s->geo, err));
+    GFT_TRY(gft_conv_geometry_of(p->node, attrs, &p->inputs[0].shape, &p->inputs[1].shape, true,
+                                 &s->geo, err));
     const gft_conv_geometry *g = &s->geo;
     s->kernel = gft_kernels()->dwconv_f32;
     s->epilogue = gft_epilogue_of(&attrs->epilogue, 2);
-    s->row = gft_depthwise_row_of(g->w, g->ow, g->kw, g->stride_w, g->dilation_w, g->pad_left, g->oc, g->oc);
+    s->row = gft_depthwise_row_of(g->w, g->ow, g->kw, g->stride_w, g->dilation_w, g->pad_left,
+                                  g->oc, g->oc);
     s->block = gft_depthwise_channel_block(g->kh, g->w, g->oc);
     s->band = gft_depthwise_band(g->oh, g->ow * g->oc * g->kh * g->kw);
     s->bands = gft_i64_ceil_div(g->oh, s->band);
@@ -60,10 +65,12 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     int32_t phase = 0;
     if (g->group_oc > 1) {
         size_t bytes;
-        bool ok = gft_size_mul((size_t)(g->n * g->h), (size_t)g->w, &bytes) && gft_size_mul(bytes, (size_t)g->oc, &bytes) &&
+        bool ok = gft_size_mul((size_t)(g->n * g->h), (size_t)g->w, &bytes) &&
+                  gft_size_mul(bytes, (size_t)g->oc, &bytes) &&
                   gft_size_mul(bytes, sizeof(float), &bytes);
         if (!ok)
-            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: x times its multiplier is too large", p->node);
+            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                            "%s: x times its multiplier is too large", p->node);
         p->scratch_bytes = bytes;
         p->tasks[phase++] = gft_at_least_one(g->n * g->h);
     }
@@ -77,8 +84,8 @@ static void run_repeat(const depthwise_state *s, const gft_exec *exec) {
     const gft_conv_geometry *g = &s->geo;
     if (exec->task >= g->n * g->h)
         return;
-    gft_depthwise_repeat((const float *)exec->inputs[0] + exec->task * g->w * g->c, g->w, g->c, g->group_oc,
-                         (float *)exec->scratch + exec->task * g->w * g->oc);
+    gft_depthwise_repeat((const float *)exec->inputs[0] + exec->task * g->w * g->c, g->w, g->c,
+                         g->group_oc, (float *)exec->scratch + exec->task * g->w * g->oc);
 }
 
 static void run_row(const depthwise_state *s, const float *picture, const float *filter, int64_t oh,

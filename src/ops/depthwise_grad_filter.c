@@ -1,7 +1,7 @@
 /*
- * depthwise_conv2d_grad_filter: x, dy -> dfilter. Channels do not mix, so tasks are blocks of channels; with few channels
- * the output rows are cut as well, each part with sums of its own, joined in order in a last phase. With a multiplier a
- * first phase repeats the channels of x.
+ * depthwise_conv2d_grad_filter: x, dy -> dfilter. Channels do not mix, so tasks are blocks of
+ * channels; with few channels the output rows are cut as well, each part with sums of its own,
+ * joined in order in a last phase. With a multiplier a first phase repeats the channels of x.
  */
 #include <string.h>
 
@@ -19,23 +19,25 @@ typedef struct grad_filter_state {
     gft_conv_geometry geo;
     gft_dwconv_grad_f32_fn *kernel;
     gft_depthwise_row row;
-    int64_t block;               /* channels that stay in L1 */
-    int64_t slice, slices;       /* channels of a task */
-    int64_t parts;               /* of the n * oh output rows */
-    size_t repeated_bytes;       /* x with repeated channels, at the start of the scratch */
+    int64_t block;         /* channels that stay in L1 */
+    int64_t slice, slices; /* channels of a task */
+    int64_t parts;         /* of the n * oh output rows */
+    size_t repeated_bytes; /* x with repeated channels, at the start of the scratch */
 } grad_filter_state;
 
 static graft_status infer(const gft_infer *in, graft_error *err) {
     const gft_conv2d_grad_attrs *attrs = in->attrs;
     gft_conv_geometry geo;
-    GFT_TRY(gft_conv_grad_filter_geometry(in->node, attrs, &in->inputs[0], &in->inputs[1], true, &geo, err));
+    GFT_TRY(gft_conv_grad_filter_geometry(in->node, attrs, &in->inputs[0], &in->inputs[1], true,
+                                          &geo, err));
     in->outputs[0] = gft_desc_f32(attrs->shape);
     return GRAFT_OK;
 }
 
 static void cost(const gft_infer *in, gft_cost *out) {
     gft_conv_geometry geo;
-    if (gft_conv_grad_filter_geometry(in->node, in->attrs, &in->inputs[0], &in->inputs[1], true, &geo, NULL) == GRAFT_OK)
+    if (gft_conv_grad_filter_geometry(in->node, in->attrs, &in->inputs[0], &in->inputs[1], true,
+                                      &geo, NULL) == GRAFT_OK)
         out->macs = gft_conv_geometry_macs(&geo);
 }
 
@@ -55,19 +57,23 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     grad_filter_state *s = gft_arena_alloc(p->arena, sizeof *s);
     if (!s)
         return gft_fail_memory(err, sizeof *s, p->node);
-    GFT_TRY(gft_conv_grad_filter_geometry(p->node, p->attrs, &p->inputs[0], &p->inputs[1], true, &s->geo, err));
+    GFT_TRY(gft_conv_grad_filter_geometry(p->node, p->attrs, &p->inputs[0], &p->inputs[1], true,
+                                          &s->geo, err));
     const gft_conv_geometry *g = &s->geo;
     s->kernel = gft_kernels()->dwconv_grad_f32;
-    s->row = gft_depthwise_row_of(g->w, g->ow, g->kw, g->stride_w, g->dilation_w, g->pad_left, g->oc, g->oc);
+    s->row = gft_depthwise_row_of(g->w, g->ow, g->kw, g->stride_w, g->dilation_w, g->pad_left,
+                                  g->oc, g->oc);
     cut(s);
     p->state = s;
     int32_t phase = 0;
     size_t bytes = 0;
     if (g->group_oc > 1) {
-        bool ok = gft_size_mul((size_t)(g->n * g->h), (size_t)g->w, &bytes) && gft_size_mul(bytes, (size_t)g->oc, &bytes) &&
+        bool ok = gft_size_mul((size_t)(g->n * g->h), (size_t)g->w, &bytes) &&
+                  gft_size_mul(bytes, (size_t)g->oc, &bytes) &&
                   gft_size_mul(bytes, sizeof(float), &bytes);
         if (!ok)
-            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: x times its multiplier is too large", p->node);
+            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                            "%s: x times its multiplier is too large", p->node);
         p->tasks[phase++] = gft_at_least_one(g->n * g->h);
     }
     s->repeated_bytes = gft_size_align(bytes, 64);
@@ -83,7 +89,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
 }
 
 /* One output row: each row of the filter with the input row it meets. */
-static void add_row(const grad_filter_state *s, const float *picture, int64_t oh, gft_dwconv_grad_f32_args *args, float *dw) {
+static void add_row(const grad_filter_state *s, const float *picture, int64_t oh,
+                    gft_dwconv_grad_f32_args *args, float *dw) {
     const gft_conv_geometry *g = &s->geo;
     int64_t tap;
     int64_t end;
@@ -106,11 +113,13 @@ static void run_part(const grad_filter_state *s, const gft_exec *exec) {
     int64_t rows = g->n * g->oh;
     float *dw = exec->outputs[0];
     if (s->parts > 1)
-        dw = (float *)(void *)((char *)exec->scratch + s->repeated_bytes) + part * g->kh * g->kw * g->oc;
+        dw = (float *)(void *)((char *)exec->scratch + s->repeated_bytes) +
+             part * g->kh * g->kw * g->oc;
     for (int64_t t = 0; first < end && t < g->kh * g->kw; t++)
         memset(dw + t * g->oc + first, 0, (size_t)(end - first) * sizeof(float));
     for (int64_t c = first; c < end; c += s->block) {
-        gft_dwconv_grad_f32_args args = {.channels = gft_i64_min(s->block, end - c), .w_step = g->oc};
+        gft_dwconv_grad_f32_args args = {.channels = gft_i64_min(s->block, end - c),
+                                         .w_step = g->oc};
         for (int64_t row = part * rows / s->parts; row < (part + 1) * rows / s->parts; row++) {
             args.dy = dy + row * g->ow * g->oc + c;
             add_row(s, x + row / g->oh * g->h * g->w * g->oc + c, row % g->oh, &args, dw + c);
@@ -124,12 +133,14 @@ static void run(const gft_exec *exec) {
     int32_t phase = exec->phase + (g->group_oc > 1 ? 0 : 1);
     if (phase == 0) {
         if (exec->task < g->n * g->h)
-            gft_depthwise_repeat((const float *)exec->inputs[0] + exec->task * g->w * g->c, g->w, g->c, g->group_oc,
+            gft_depthwise_repeat((const float *)exec->inputs[0] + exec->task * g->w * g->c, g->w,
+                                 g->c, g->group_oc,
                                  (float *)exec->scratch + exec->task * g->w * g->oc);
     } else if (phase == 1) {
         run_part(s, exec);
     } else {
-        const float *parts = (const float *)(const void *)((const char *)exec->scratch + s->repeated_bytes);
+        const float *parts =
+            (const float *)(const void *)((const char *)exec->scratch + s->repeated_bytes);
         gft_conv_grad_join(parts, s->parts, g->kh * g->kw * g->oc, exec->task, exec->outputs[0]);
     }
 }

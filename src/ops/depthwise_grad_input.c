@@ -1,7 +1,8 @@
 /*
- * depthwise_conv2d_grad_input: dy, filter -> dx. For each class of input columns (ops/conv_classes.h) a stride-1 pass of
- * the forward row kernel over dy with the contributing taps in reverse, written to every stride-th pixel of dx. With a
- * multiplier the pass gives oc channels, which a second phase adds up in groups.
+ * depthwise_conv2d_grad_input: dy, filter -> dx. For each class of input columns
+ * (ops/conv_classes.h) a stride-1 pass of the forward row kernel over dy with the contributing taps
+ * in reverse, written to every stride-th pixel of dx. With a multiplier the pass gives oc channels,
+ * which a second phase adds up in groups.
  */
 #include <math.h>
 
@@ -22,10 +23,11 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     gft_conv_geometry geo;
     graft_shape dx;
     GFT_TRY(gft_check_operand(in->node, "the filter", &in->inputs[1], 4, err));
-    GFT_TRY(gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape, true, &geo, &dx, err));
+    GFT_TRY(gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape,
+                                      true, &geo, &dx, err));
     if (geo.kh > GFT_DEPTHWISE_MAX_TAPS)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: a depthwise filter has at most %d rows", in->node,
-                        GFT_DEPTHWISE_MAX_TAPS);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: a depthwise filter has at most %d rows",
+                        in->node, GFT_DEPTHWISE_MAX_TAPS);
     in->outputs[0] = gft_desc_f32(dx);
     return GRAFT_OK;
 }
@@ -33,8 +35,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
 static void cost(const gft_infer *in, gft_cost *out) {
     gft_conv_geometry geo;
     graft_shape dx;
-    if (gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape, true, &geo, &dx, NULL) ==
-        GRAFT_OK)
+    if (gft_conv_grad_input_shape(in->node, in->attrs, &in->inputs[0], &in->inputs[1].shape, true,
+                                  &geo, &dx, NULL) == GRAFT_OK)
         out->macs = gft_conv_geometry_macs(&geo);
 }
 
@@ -43,7 +45,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     graft_shape dx;
     if (!s)
         return gft_fail_memory(err, sizeof *s, p->node);
-    GFT_TRY(gft_conv_grad_input_shape(p->node, p->attrs, &p->inputs[0], &p->inputs[1].shape, true, &s->geo, &dx, err));
+    GFT_TRY(gft_conv_grad_input_shape(p->node, p->attrs, &p->inputs[0], &p->inputs[1].shape, true,
+                                      &s->geo, &dx, err));
     const gft_conv_geometry *g = &s->geo;
     s->kernel = gft_kernels()->dwconv_f32;
     s->block = gft_depthwise_channel_block(g->kh, g->ow, g->oc);
@@ -53,10 +56,12 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     p->tasks[0] = gft_at_least_one(g->n * s->bands);
     if (g->group_oc > 1) {
         size_t bytes;
-        bool ok = gft_size_mul((size_t)(g->n * g->h), (size_t)g->w, &bytes) && gft_size_mul(bytes, (size_t)g->oc, &bytes) &&
+        bool ok = gft_size_mul((size_t)(g->n * g->h), (size_t)g->w, &bytes) &&
+                  gft_size_mul(bytes, (size_t)g->oc, &bytes) &&
                   gft_size_mul(bytes, sizeof(float), &bytes);
         if (!ok)
-            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: dx times its multiplier is too large", p->node);
+            return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                            "%s: dx times its multiplier is too large", p->node);
         p->scratch_bytes = bytes;
         p->tasks[1] = gft_at_least_one(g->n * g->h);
         p->phases = 2;
@@ -65,15 +70,17 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
 }
 
 /* One row of dx: args has channels; dy and filter point at the first of them. */
-static void run_row(const grad_input_state *s, const float *dy, const float *filter, float *dx, int64_t ih,
-                    gft_dwconv_f32_args *args) {
+static void run_row(const grad_input_state *s, const float *dy, const float *filter, float *dx,
+                    int64_t ih, gft_dwconv_f32_args *args) {
     const gft_conv_geometry *g = &s->geo;
     const float *x_rows[GFT_DEPTHWISE_MAX_TAPS];
     const float *w_rows[GFT_DEPTHWISE_MAX_TAPS];
-    gft_conv_class h = gft_conv_class_of(ih % g->stride_h, g->h, g->kh, g->stride_h, g->dilation_h, g->pad_top);
+    gft_conv_class h =
+        gft_conv_class_of(ih % g->stride_h, g->h, g->kh, g->stride_h, g->dilation_h, g->pad_top);
     int64_t columns = gft_conv_class_count(g->w, g->stride_w);
     for (int64_t i = 0; i < columns; i++) {
-        gft_conv_class w = gft_conv_class_of(i, g->w, g->kw, g->stride_w, g->dilation_w, g->pad_left);
+        gft_conv_class w =
+            gft_conv_class_of(i, g->w, g->kw, g->stride_w, g->dilation_w, g->pad_left);
         int64_t last = w.taps - 1;
         args->taps_h = 0;
         for (int64_t t = 0; w.taps > 0 && t < h.taps; t++) {
@@ -84,9 +91,9 @@ static void run_row(const grad_input_state *s, const float *dy, const float *fil
             w_rows[args->taps_h++] =
                 filter + ((h.tap + t * h.tap_step) * g->kw + w.tap + last * w.tap_step) * g->oc;
         }
-        gft_depthwise_row row = gft_depthwise_row_of(g->ow, w.count, gft_i64_max(w.taps, 1), 1, w.e_step,
-                                                     w.e + gft_i64_max(last, 0) * w.e_step - w.q, g->oc,
-                                                     g->stride_w * g->oc);
+        gft_depthwise_row row = gft_depthwise_row_of(
+            g->ow, w.count, gft_i64_max(w.taps, 1), 1, w.e_step,
+            w.e + gft_i64_max(last, 0) * w.e_step - w.q, g->oc, g->stride_w * g->oc);
         args->x_rows = x_rows;
         args->w_rows = w_rows;
         args->w_step = -w.tap_step * g->oc;

@@ -30,19 +30,22 @@ gft_epilogue gft_epilogue_of(const gft_epilogue_attrs *attrs, int32_t base) {
     return e;
 }
 
-graft_status gft_epilogue_check(const gft_infer *in, const gft_epilogue_attrs *attrs, int32_t base, const graft_shape *y,
-                                int64_t scale_c, graft_error *err) {
+graft_status gft_epilogue_check(const gft_infer *in, const gft_epilogue_attrs *attrs, int32_t base,
+                                const graft_shape *y, int64_t scale_c, graft_error *err) {
     char found[GFT_DESC_TEXT_BYTES];
     char wanted[GFT_DESC_TEXT_BYTES];
     int32_t expected = base + attrs->has_bias + attrs->has_residual + attrs->has_input_scale;
     if (in->input_count != expected)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: %d inputs, its attributes ask for %d", in->node,
-                        (int)in->input_count, (int)expected);
-    if (attrs->activation && (attrs->activation->kind != GFT_KIND_UNARY || !attrs->activation->unary))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: op %s cannot be the activation of an epilogue", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: %d inputs, its attributes ask for %d",
+                        in->node, (int)in->input_count, (int)expected);
+    if (attrs->activation &&
+        (attrs->activation->kind != GFT_KIND_UNARY || !attrs->activation->unary))
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: op %s cannot be the activation of an epilogue", in->node,
                         attrs->activation->name);
     if (attrs->has_input_scale && scale_c < 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: an input scale needs a 1x1 convolution of one group", in->node);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: an input scale needs a 1x1 convolution of one group", in->node);
     gft_epilogue e = gft_epilogue_of(attrs, base);
     int64_t channels = y->rank > 0 ? y->dims[y->rank - 1] : 1;
     const graft_shape bias = gft_shape_1(channels);
@@ -51,7 +54,9 @@ graft_status gft_epilogue_check(const gft_infer *in, const gft_epilogue_attrs *a
         int32_t input;
         const char *name;
         const graft_shape *shape;
-    } extra[] = {{e.bias, "bias", &bias}, {e.residual, "residual", y}, {e.input_scale, "input scale", &scale}};
+    } extra[] = {{e.bias, "bias", &bias},
+                 {e.residual, "residual", y},
+                 {e.input_scale, "input scale", &scale}};
     for (size_t i = 0; i < sizeof extra / sizeof extra[0]; i++) {
         if (extra[i].input < 0)
             continue;
@@ -63,13 +68,15 @@ graft_status gft_epilogue_check(const gft_infer *in, const gft_epilogue_attrs *a
             same = a == b || a < 0 || b < 0;
         }
         if (desc->dtype != GRAFT_F32 || !same)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: %s is %s, expected float32 %s", in->node, extra[i].name,
-                            gft_desc_text(desc, found), gft_shape_text(extra[i].shape, wanted));
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: %s is %s, expected float32 %s",
+                            in->node, extra[i].name, gft_desc_text(desc, found),
+                            gft_shape_text(extra[i].shape, wanted));
     }
     return GRAFT_OK;
 }
 
-void gft_epilogue_finish(const gft_epilogue *epilogue, float *c, int64_t rows, int64_t cols, int64_t c_stride) {
+void gft_epilogue_finish(const gft_epilogue *epilogue, float *c, int64_t rows, int64_t cols,
+                         int64_t c_stride) {
     if (!epilogue->unary)
         return;
     if (cols == c_stride) {

@@ -6,10 +6,13 @@
 #include "ops/grad_build.h"
 #include "ops/ops.h"
 
-graft_status gft_epilogue_check_gradient(const char *node, const gft_epilogue_attrs *attrs, graft_error *err) {
+graft_status gft_epilogue_check_gradient(const char *node, const gft_epilogue_attrs *attrs,
+                                         graft_error *err) {
     if (attrs->activation || attrs->has_input_scale)
         return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                        "%s: the activation or input scale of an epilogue has no gradient; differentiate before fusing", node);
+                        "%s: the activation or input scale of an epilogue has no gradient; "
+                        "differentiate before fusing",
+                        node);
     return GRAFT_OK;
 }
 
@@ -25,5 +28,6 @@ graft_status gft_epilogue_gradient(gft_grad *grad, const gft_epilogue *epilogue,
         grad->input_grads[epilogue->bias] = dy;
         return GRAFT_OK;
     }
-    return gft_grad_node(grad, &gft_op_reduce_sum, &attrs, &dy, 1, &grad->input_grads[epilogue->bias], err);
+    return gft_grad_node(grad, &gft_op_reduce_sum, &attrs, &dy, 1,
+                         &grad->input_grads[epilogue->bias], err);
 }

@@ -1,6 +1,7 @@
 /*
- * Cutting of matrix products into tasks. Constants: a block of A of about 128 KB lies in L2 beside a panel of B; a task
- * below about a quarter million multiply-adds (a few microseconds) is not worth handing out.
+ * Cutting of matrix products into tasks. Constants: a block of A of about 128 KB lies in L2 beside
+ * a panel of B; a task below about a quarter million multiply-adds (a few microseconds) is not
+ * worth handing out.
  */
 #include "ops/gemm_grid.h"
 
@@ -11,8 +12,10 @@
 #define TASK_MACS 262144.0
 #define WANTED_TASKS 16.0
 
-gft_gemm_grid gft_gemm_grid_of(int64_t rows, int64_t cols, int64_t depth, const gft_gemm_f32_kernels *kernels) {
-    gft_gemm_grid g = {.rows = rows, .cols = cols, .depth = depth, .mr = kernels->mr, .nr = kernels->nr};
+gft_gemm_grid gft_gemm_grid_of(int64_t rows, int64_t cols, int64_t depth,
+                               const gft_gemm_f32_kernels *kernels) {
+    gft_gemm_grid g = {
+        .rows = rows, .cols = cols, .depth = depth, .mr = kernels->mr, .nr = kernels->nr};
     int64_t unit = gft_i64_max(g.mr, 6);
     int64_t tiles = depth > 0 ? A_BLOCK_FLOATS / depth / unit : 32;
     tiles = gft_i64_min(gft_i64_max(tiles, 4), 32) * unit / g.mr;
@@ -23,7 +26,8 @@ gft_gemm_grid gft_gemm_grid_of(int64_t rows, int64_t cols, int64_t depth, const 
     double wanted = macs / TASK_MACS < WANTED_TASKS ? macs / TASK_MACS : WANTED_TASKS;
     g.n_tasks = gft_i64_ceil_div((int64_t)wanted, g.m_tasks);
     g.n_tasks = gft_at_least_one(gft_i64_min(g.n_tasks, g.panels));
-    g.max_rows = gft_i64_min(rows, gft_i64_ceil_div(gft_i64_ceil_div(rows, g.mr), g.m_tasks) * g.mr);
+    g.max_rows =
+        gft_i64_min(rows, gft_i64_ceil_div(gft_i64_ceil_div(rows, g.mr), g.m_tasks) * g.mr);
     return g;
 }
 
@@ -40,8 +44,8 @@ gft_gemm_block gft_gemm_grid_block(const gft_gemm_grid *grid, int64_t task) {
     return (gft_gemm_block){row, row_end - row, col, col_end - col, panel};
 }
 
-gft_gemm_pack gft_gemm_pack_of(int64_t count, int64_t depth, int64_t cols, int64_t step, int64_t row_stride,
-                               int64_t col_stride, int64_t nr) {
+gft_gemm_pack gft_gemm_pack_of(int64_t count, int64_t depth, int64_t cols, int64_t step,
+                               int64_t row_stride, int64_t col_stride, int64_t nr) {
     gft_gemm_pack p = {.count = count,
                        .depth = depth,
                        .cols = cols,
@@ -57,7 +61,8 @@ gft_gemm_pack gft_gemm_pack_of(int64_t count, int64_t depth, int64_t cols, int64
 
 bool gft_gemm_pack_bytes(const gft_gemm_pack *pack, size_t *bytes) {
     size_t n;
-    return gft_size_mul((size_t)pack->count, (size_t)pack->panels, &n) && gft_size_mul(n, (size_t)pack->depth, &n) &&
+    return gft_size_mul((size_t)pack->count, (size_t)pack->panels, &n) &&
+           gft_size_mul(n, (size_t)pack->depth, &n) &&
            gft_size_mul(n, (size_t)pack->nr * sizeof(float), bytes);
 }
 
@@ -73,13 +78,14 @@ void gft_gemm_pack_task(const gft_gemm_pack *pack, const float *src, float *dst,
     int64_t first = task % pieces * pack->task_panels;
     int64_t panels = gft_i64_min(pack->task_panels, pack->panels - first);
     dst += matrix * gft_gemm_pack_matrix(pack) + first * pack->depth * pack->nr;
-    gft_gemm_pack_f32(src + matrix * pack->step, pack->depth, pack->cols, pack->row_stride, pack->col_stride, pack->nr, first,
-                      panels, dst);
+    gft_gemm_pack_f32(src + matrix * pack->step, pack->depth, pack->cols, pack->row_stride,
+                      pack->col_stride, pack->nr, first, panels, dst);
 }
 
 float *gft_arena_floats(gft_arena *arena, int64_t count) {
     size_t bytes;
-    if (count < 0 || !gft_size_mul((size_t)count, sizeof(float), &bytes) || !gft_size_add(bytes, GFT_ALIGN, &bytes))
+    if (count < 0 || !gft_size_mul((size_t)count, sizeof(float), &bytes) ||
+        !gft_size_add(bytes, GFT_ALIGN, &bytes))
         return NULL;
     char *p = gft_arena_alloc(arena, bytes);
     if (!p)

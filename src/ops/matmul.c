@@ -1,8 +1,9 @@
 /*
- * matmul: batches of matrices with NumPy's broadcasting of leading dimensions; transposes apply to the last two.
+ * matmul: batches of matrices with NumPy's broadcasting of leading dimensions; transposes apply to
+ * the last two.
  *
- * b is packed into panels (once if it is constant, else in the first phase); a is read in place, by rows or, transposed,
- * by the kernel that walks down columns.
+ * b is packed into panels (once if it is constant, else in the first phase); a is read in place, by
+ * rows or, transposed, by the kernel that walks down columns.
  */
 #include <math.h>
 
@@ -39,7 +40,8 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_check_operand(in->node, "a", &in->inputs[0], -1, err));
     GFT_TRY(gft_check_operand(in->node, "b", &in->inputs[1], -1, err));
     if (a->rank < 2 || b->rank < 2)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: matrices of shape %s and %s, expected rank 2 or more", in->node,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: matrices of shape %s and %s, expected rank 2 or more", in->node,
                         gft_shape_text(a, first), gft_shape_text(b, second));
     int64_t m = a->dims[a->rank - (attrs->transpose_a ? 1 : 2)];
     int64_t ka = a->dims[a->rank - (attrs->transpose_a ? 2 : 1)];
@@ -49,9 +51,10 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     graft_shape lb = leading(b);
     graft_shape y;
     if ((ka >= 0 && kb >= 0 && ka != kb) || !gft_shape_broadcast(&la, &lb, &y))
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: shapes %s%s and %s%s cannot be multiplied", in->node,
-                        gft_shape_text(a, first), attrs->transpose_a ? " transposed" : "", gft_shape_text(b, second),
-                        attrs->transpose_b ? " transposed" : "");
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "%s: shapes %s%s and %s%s cannot be multiplied", in->node,
+                        gft_shape_text(a, first), attrs->transpose_a ? " transposed" : "",
+                        gft_shape_text(b, second), attrs->transpose_b ? " transposed" : "");
     y.dims[y.rank++] = m;
     y.dims[y.rank++] = n;
     in->outputs[0] = gft_desc_f32(y);
@@ -71,7 +74,8 @@ static void cost(const gft_infer *in, gft_cost *out) {
 }
 
 /* For each batch of y the matrix of an operand, whose leading dimensions may be 1 or missing. */
-static int64_t *batch_index(const graft_shape *y, const graft_shape *operand, int64_t batches, gft_arena *arena) {
+static int64_t *batch_index(const graft_shape *y, const graft_shape *operand, int64_t batches,
+                            gft_arena *arena) {
     int64_t *index = gft_arena_array(arena, (size_t)gft_i64_max(batches, 1), sizeof *index);
     for (int64_t i = 0; index && i < batches; i++) {
         int64_t left = i;
@@ -119,7 +123,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     size_t bytes;
     if (!gft_gemm_pack_bytes(&s->pack, &bytes))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: b is too large", p->node);
-    p->worker_scratch_bytes = (size_t)(s->transpose_a ? DEPTH_BLOCK : s->grid.max_rows) * sizeof(float *);
+    p->worker_scratch_bytes =
+        (size_t)(s->transpose_a ? DEPTH_BLOCK : s->grid.max_rows) * sizeof(float *);
     p->state = s;
     int32_t phase = 0;
     if (p->constants[1]) {
@@ -136,8 +141,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     return GRAFT_OK;
 }
 
-static void run_rows(const matmul_state *s, const gft_gemm_block *block, const float *a, const float *panels, float *y,
-                     const float **rows) {
+static void run_rows(const matmul_state *s, const gft_gemm_block *block, const float *a,
+                     const float *panels, float *y, const float **rows) {
     for (int64_t i = 0; i < block->rows; i++)
         rows[i] = a + (block->row + i) * s->k;
     gft_gemm_f32_args args = {
@@ -157,8 +162,8 @@ static void run_rows(const matmul_state *s, const gft_gemm_block *block, const f
     s->kernels->run(&args);
 }
 
-static void run_columns(const matmul_state *s, const gft_gemm_block *block, const float *a, const float *panels, float *y,
-                        const float **rows) {
+static void run_columns(const matmul_state *s, const gft_gemm_block *block, const float *a,
+                        const float *panels, float *y, const float **rows) {
     gft_gemm_tn_f32_args args = {
         .rows = block->rows,
         .cols = block->cols,
@@ -193,7 +198,8 @@ static void run(const gft_exec *exec) {
         return;
     const float *a = (const float *)exec->inputs[0] + s->a_index[batch] * s->m * s->k;
     const float *packed = s->packed ? s->packed : exec->scratch;
-    const float *panels = packed + s->b_index[batch] * gft_gemm_pack_matrix(&s->pack) + block.panel * s->k * s->grid.nr;
+    const float *panels = packed + s->b_index[batch] * gft_gemm_pack_matrix(&s->pack) +
+                          block.panel * s->k * s->grid.nr;
     float *y = (float *)exec->outputs[0] + batch * s->m * s->n + block.row * s->n + block.col;
     if (s->transpose_a)
         run_columns(s, &block, a, panels, y, exec->worker_scratch);

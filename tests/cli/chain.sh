@@ -103,7 +103,8 @@ says 'conv2d'
 
 # Validation pictures: val_* are numbers; gradual unfreezing needs them.
 expect 0 train data --backbone backbone --out small --epochs 6 --validation-split 0.25 --fine-tune gradual:2 \
-    --fine-tune-epochs 1 --augment flip --head none --optimizer sgd:momentum=0.9 --lr 0.05 --resize pad --label-smoothing 0.1 --json
+    --fine-tune-epochs 1 --augment flip --head none --optimizer sgd:momentum=0.9 --lr 0.05 \
+    --resize pad --label-smoothing 0.1 --json
 json 'j["val_images"] == 15 and j["train_images"] == 45 and 0 <= j["val_top1"] <= 1 and j["val_loss"] > 0'
 refused 1 'validation' train data --backbone backbone --out none --fine-tune gradual
 refused 1 'exists already' train data --backbone backbone --out small --epochs 1

@@ -1,6 +1,6 @@
 /*
- * Values and gradients of ops against those that TensorFlow and Keras gave (record_ops.py); tolerance 3e-6 of the largest
- * value for outputs, 2e-5 for gradients.
+ * Values and gradients of ops against those that TensorFlow and Keras gave (record_ops.py);
+ * tolerance 3e-6 of the largest value for outputs, 2e-5 for gradients.
  */
 #include "unit/ops/op_check.h"
 

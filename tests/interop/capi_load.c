@@ -1,7 +1,7 @@
 /*
- * The smallest program on TensorFlow's C API (what TensorFlow Serving's loader is): loads a SavedModel by the tag "serve",
- * feeds float32 from stdin to one tensor and writes another one's float32 to stdout.
- * Arguments: DIR, INPUT node, OUTPUT node, INPUT's dimensions.
+ * The smallest program on TensorFlow's C API (what TensorFlow Serving's loader is): loads a
+ * SavedModel by the tag "serve", feeds float32 from stdin to one tensor and writes another one's
+ * float32 to stdout. Arguments: DIR, INPUT node, OUTPUT node, INPUT's dimensions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,8 @@ int main(int argc, char **argv) {
     TF_SessionOptions *options = TF_NewSessionOptions();
     if (argc < 4 || argc > 12)
         return 2;
-    TF_Session *session = TF_LoadSessionFromSavedModel(options, NULL, argv[1], tags, 1, graph, NULL, status);
+    TF_Session *session =
+        TF_LoadSessionFromSavedModel(options, NULL, argv[1], tags, 1, graph, NULL, status);
     check(status, "load");
     for (int i = 4; i < argc; i++)
         elems *= (size_t)(dims[i - 4] = atol(argv[i]));

@@ -1,4 +1,5 @@
 """What the SavedModel tests share: the tool, random inputs by signature, comparison by range."""
+
 import os
 import pathlib
 import subprocess

@@ -4,6 +4,7 @@ Outputs and inner tensors agree within 2e-5 of their range. The weights are scal
 from layer to layer (with He's gain Keras in float32 is 1e-3 away from Keras in float64); pictures still differ at the
 end.
 """
+
 import math
 import os
 import pathlib
@@ -20,8 +21,15 @@ TOLERANCE = 2e-5
 # width, depth, input size (tensorflow/tpu efficientnet/lite/efficientnet_lite_builder.py)
 VARIANTS = [(1.0, 1.0, 224), (1.0, 1.1, 240), (1.1, 1.2, 260), (1.2, 1.4, 280), (1.4, 1.8, 300)]
 # repeats, kernel, stride, expansion, filters
-STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
-          (1, 3, 1, 6, 320)]
+STAGES = [
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+]
 TAPS = ["stem_activation", "block1a_project_bn", "block3b_add", "block6a_project_bn", "top_activation"]
 
 
@@ -58,7 +66,9 @@ def network(keras, variant, classes):
             if expand != 1:
                 x = norm(conv(x, channels * expand, 1, 1, name + "expand_conv"), name + "expand_bn")
                 x = active(x, name + "expand_activation")
-            x = layers.DepthwiseConv2D(kernel, stride if r == 0 else 1, "same", use_bias=False, name=name + "dwconv")(x)
+            x = layers.DepthwiseConv2D(
+                kernel, stride if r == 0 else 1, "same", use_bias=False, name=name + "dwconv"
+            )(x)
             x = active(norm(x, name + "bn"), name + "activation")
             x = norm(conv(x, rounded(filters, width), 1, 1, name + "project_conv"), name + "project_bn")
             ends[name + "project_bn"] = x

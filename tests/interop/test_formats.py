@@ -1,4 +1,5 @@
 """Graft's container formats against the tools they come from: TensorBundle, SavedModel, npy/npz, TFRecord, torch."""
+
 import os
 import pathlib
 import pickle
@@ -33,6 +34,7 @@ def tf():
 
 # ---- TensorBundle ----
 
+
 def check_bundle(tf, prefix, tmp_path):
     """Everything TensorFlow reads from a checkpoint, Graft reads equal."""
     reader = tf.train.load_checkpoint(str(prefix))
@@ -61,9 +63,16 @@ def check_bundle(tf, prefix, tmp_path):
 def test_reads_checkpoint_of_every_type(tf, tmp_path):
     rng = np.random.default_rng(1)
     values = {
-        "f32": rng.normal(size=(3, 5)).astype("f4"), "f64": rng.normal(size=(2, 0, 3)), "i8": np.int8([-3, 4]),
-        "u8": np.uint8([[255]]), "i16": np.int16([-2]), "i32": np.int32(-7), "i64": np.int64([1 << 40]),
-        "bool": np.array([True, False]), "half": np.float16([1.5, -2]), "scalar": np.float32(3),
+        "f32": rng.normal(size=(3, 5)).astype("f4"),
+        "f64": rng.normal(size=(2, 0, 3)),
+        "i8": np.int8([-3, 4]),
+        "u8": np.uint8([[255]]),
+        "i16": np.int16([-2]),
+        "i32": np.int32(-7),
+        "i64": np.int64([1 << 40]),
+        "bool": np.array([True, False]),
+        "half": np.float16([1.5, -2]),
+        "scalar": np.float32(3),
     }
     variables = {k: tf.Variable(v) for k, v in values.items()}
     variables["bf16"] = tf.Variable(tf.cast([1.0, 3.5], tf.bfloat16))
@@ -87,14 +96,20 @@ def test_reads_several_shards_and_slices(tf, tmp_path):
     cuts = [(0, 20), (20, 30), (50, 20)]
     for i, (start, length) in enumerate(cuts):
         p = str(tmp_path / f"part{i}")
-        tf.raw_ops.SaveV2(prefix=p, tensor_names=["table", f"own{i}"],
-                          shape_and_slices=[f"70 300 {start},{length}:-", ""],
-                          tensors=[whole[start:start + length], np.float32([i])])
+        tf.raw_ops.SaveV2(
+            prefix=p,
+            tensor_names=["table", f"own{i}"],
+            shape_and_slices=[f"70 300 {start},{length}:-", ""],
+            tensors=[whole[start : start + length], np.float32([i])],
+        )
         parts.append(p)
     columns = str(tmp_path / "part3")
-    tf.raw_ops.SaveV2(prefix=columns, tensor_names=["grid", "grid"],
-                      shape_and_slices=["70 300 -:0,100", "70 300 -:100,200"],
-                      tensors=[np.ascontiguousarray(whole[:, :100]), np.ascontiguousarray(whole[:, 100:])])
+    tf.raw_ops.SaveV2(
+        prefix=columns,
+        tensor_names=["grid", "grid"],
+        shape_and_slices=["70 300 -:0,100", "70 300 -:100,200"],
+        tensors=[np.ascontiguousarray(whole[:, :100]), np.ascontiguousarray(whole[:, 100:])],
+    )
     prefix = str(tmp_path / "merged")
     tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts + [columns], destination_prefix=prefix)
     assert len(list(tmp_path.glob("merged.data-*"))) == 4
@@ -106,9 +121,16 @@ def test_reads_several_shards_and_slices(tf, tmp_path):
 
 def test_reads_keras_export(tf, tmp_path):
     keras = pytest.importorskip("keras")
-    model = keras.Sequential([keras.layers.Input((16, 16, 3)), keras.layers.Conv2D(7, 3), keras.layers.ReLU(),
-                              keras.layers.BatchNormalization(), keras.layers.GlobalAveragePooling2D(),
-                              keras.layers.Dense(5)])
+    model = keras.Sequential(
+        [
+            keras.layers.Input((16, 16, 3)),
+            keras.layers.Conv2D(7, 3),
+            keras.layers.ReLU(),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(5),
+        ]
+    )
     model.export(str(tmp_path / "m"), verbose=False)
     assert check_bundle(tf, tmp_path / "m" / "variables" / "variables", tmp_path) >= 6
 
@@ -143,7 +165,9 @@ def test_same_input_same_bytes(tf, tmp_path):
     first, _ = write_ours(tf, tmp_path, "a")
     second, _ = write_ours(tf, tmp_path, "b")
     for suffix in (".index", ".data-00000-of-00001"):
-        assert pathlib.Path(str(first) + suffix).read_bytes() == pathlib.Path(str(second) + suffix).read_bytes()
+        assert (
+            pathlib.Path(str(first) + suffix).read_bytes() == pathlib.Path(str(second) + suffix).read_bytes()
+        )
 
 
 def test_damage_is_told(tf, tmp_path):
@@ -165,6 +189,7 @@ def test_damage_is_told(tf, tmp_path):
 
 
 # ---- SavedModel ----
+
 
 def test_saved_model_survives_a_copy(tf, tmp_path):
     class M(tf.Module):
@@ -196,6 +221,7 @@ def test_saved_model_survives_a_copy(tf, tmp_path):
 def test_constants_in_every_form(tf, tmp_path):
     from tensorflow.core.framework import tensor_pb2
     from tensorflow.core.protobuf import saved_model_pb2
+
     forms = {
         "content": tf.make_tensor_proto(np.arange(6, dtype="f4").reshape(2, 3)),
         "big": tf.make_tensor_proto(np.arange(500, dtype="i8")),
@@ -234,9 +260,16 @@ def test_text_and_foreign_models_are_refused(tmp_path):
 # ---- npy and npz ----
 
 ARRAYS = {
-    "f4": np.arange(24, dtype="<f4").reshape(2, 3, 4), "f8": np.float64(2.5), "f2": np.float16([1, 2]),
-    "i1": np.int8([[-1]]), "u1": np.uint8([7, 255]), "i2": np.int16([-300]), "i4": np.int32([1 << 30]),
-    "i8": np.int64([-(1 << 50)]), "b1": np.array([[True], [False]]), "empty": np.zeros((0, 3), "f4"),
+    "f4": np.arange(24, dtype="<f4").reshape(2, 3, 4),
+    "f8": np.float64(2.5),
+    "f2": np.float16([1, 2]),
+    "i1": np.int8([[-1]]),
+    "u1": np.uint8([7, 255]),
+    "i2": np.int16([-300]),
+    "i4": np.int32([1 << 30]),
+    "i8": np.int64([-(1 << 50)]),
+    "b1": np.array([[True], [False]]),
+    "empty": np.zeros((0, 3), "f4"),
     "with/slash:0": np.float32([4]),
 }
 
@@ -268,6 +301,7 @@ def test_npz_of_other_types_is_refused(tmp_path):
 
 # ---- TFRecord ----
 
+
 def test_tfrecord_both_ways(tf, tmp_path):
     records = [b"", b"one", bytes(100000), "ä".encode()]
     with tf.io.TFRecordWriter(str(tmp_path / "in")) as w:
@@ -282,8 +316,10 @@ def test_tfrecord_both_ways(tf, tmp_path):
 
 # ---- torch.save, legacy form ----
 
+
 def legacy_torch(tensors):
     """The stream torch.save(..., _use_new_zipfile_serialization=False) makes, without torch."""
+
     def word(s):
         return b"X" + struct.pack("<I", len(s)) + s.encode()
 
@@ -292,13 +328,21 @@ def legacy_torch(tensors):
 
     def numbers(seq):
         return b"(" + b"".join(number(n) for n in seq) + b"t"
-    types = {"float32": "FloatStorage", "int64": "LongStorage", "float16": "HalfStorage", "uint8": "ByteStorage"}
+
+    types = {
+        "float32": "FloatStorage",
+        "int64": "LongStorage",
+        "float16": "HalfStorage",
+        "uint8": "ByteStorage",
+    }
     body = b"\x80\x02ccollections\nOrderedDict\n)R("
     for i, (name, array) in enumerate(tensors.items()):
         base = array if array.base is None else array.base
         flat = base.ravel(order="K")
         strides = [s // array.itemsize for s in array.strides]
-        offset = (array.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // array.itemsize
+        offset = (
+            array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+        ) // array.itemsize
         body += word(name) + b"ctorch._utils\n_rebuild_tensor_v2\n((" + word("storage")
         body += b"ctorch\n" + types[array.dtype.name].encode() + b"\n" + word(str(i)) + word("cpu")
         body += number(flat.size) + b"NtQ" + number(offset) + numbers(array.shape) + numbers(strides)
@@ -315,9 +359,16 @@ def legacy_torch(tensors):
 
 
 def test_torch_legacy_with_strides(tmp_path):
-    conv = np.arange(2 * 3 * 4 * 5, dtype="f4").reshape(4, 5, 3, 2).transpose(3, 2, 0, 1)  # HWIO storage, OIHW view
-    tensors = {"conv.weight": conv, "bias": np.float32([1, 2]), "n": np.int64([5])[0:1],
-               "part": np.arange(10, dtype="u1")[3:9:2], "half": np.float16([[1, 2], [3, 4]]).T}
+    conv = (
+        np.arange(2 * 3 * 4 * 5, dtype="f4").reshape(4, 5, 3, 2).transpose(3, 2, 0, 1)
+    )  # HWIO storage, OIHW view
+    tensors = {
+        "conv.weight": conv,
+        "bias": np.float32([1, 2]),
+        "n": np.int64([5])[0:1],
+        "part": np.arange(10, dtype="u1")[3:9:2],
+        "half": np.float16([[1, 2], [3, 4]]).T,
+    }
     (tmp_path / "m.pth").write_bytes(legacy_torch(tensors))
     tool("torch-to-npz", tmp_path / "m.pth", tmp_path / "m.npz")
     got = load_npz(tmp_path / "m.npz")
@@ -328,8 +379,11 @@ def test_torch_legacy_with_strides(tmp_path):
 
 def test_torch_hostile_pickles_are_refused(tmp_path):
     good = legacy_torch({"a": np.float32([1, 2, 3])})
-    for old, new in ((b"ccollections\nOrderedDict\n", b"cposix\nsystem\n"), (b"FloatStorage", b"WeirdStorage"),
-                     (b"J" + struct.pack("<i", 1), b"J" + struct.pack("<i", -1))):
+    for old, new in (
+        (b"ccollections\nOrderedDict\n", b"cposix\nsystem\n"),
+        (b"FloatStorage", b"WeirdStorage"),
+        (b"J" + struct.pack("<i", 1), b"J" + struct.pack("<i", -1)),
+    ):
         assert old in good
         (tmp_path / "bad.pth").write_bytes(good.replace(old, new))
         assert "bad.pth" in tool("torch-list", tmp_path / "bad.pth", ok=False)

@@ -3,6 +3,7 @@
 Decoding: equal to Pillow's convert('RGB') and to TensorFlow's decoders (JPEG with INTEGER_ACCURATE), byte for byte.
 Resizing: equal to Pillow's Image.resize byte for byte; within 1e-3 of tf.image.resize (values 0..255).
 """
+
 import os
 import pathlib
 import subprocess
@@ -17,7 +18,13 @@ TOOL = BIN / "picture_tool"
 Image = pytest.importorskip("PIL.Image")
 ImageOps = pytest.importorskip("PIL.ImageOps")
 R = Image.Resampling
-PIL_METHODS = {"nearest": R.NEAREST, "bilinear": R.BILINEAR, "bicubic": R.BICUBIC, "area": R.BOX, "lanczos3": R.LANCZOS}
+PIL_METHODS = {
+    "nearest": R.NEAREST,
+    "bilinear": R.BILINEAR,
+    "bicubic": R.BICUBIC,
+    "area": R.BOX,
+    "lanczos3": R.LANCZOS,
+}
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +44,9 @@ def decode(path, tmp_path):
     return np.fromfile(tmp_path / "out", np.uint8).reshape(h, w, 3)
 
 
-def preprocess(path, tmp_path, h, w, mode="squeeze", method="bicubic", flavour="pil", antialias=True, padding=32):
+def preprocess(
+    path, tmp_path, h, w, mode="squeeze", method="bicubic", flavour="pil", antialias=True, padding=32
+):
     tool("preprocess", path, tmp_path / "out", h, w, mode, method, flavour, int(antialias), padding)
     return np.fromfile(tmp_path / "out", np.float32).reshape(h, w, 3)
 
@@ -50,8 +59,14 @@ def photo(h=157, w=203, seed=0):
     return Image.fromarray(np.clip(a + rng.normal(0, 12, a.shape), 0, 255).astype(np.uint8))
 
 
-JPEGS = [("444", {"subsampling": 0}), ("422", {"subsampling": 1}), ("420", {"subsampling": 2}),
-         ("progressive", {"progressive": True}), ("rgb", {"keep_rgb": True}), ("low", {"quality": 20})]
+JPEGS = [
+    ("444", {"subsampling": 0}),
+    ("422", {"subsampling": 1}),
+    ("420", {"subsampling": 2}),
+    ("progressive", {"progressive": True}),
+    ("rgb", {"keep_rgb": True}),
+    ("low", {"quality": 20}),
+]
 
 
 @pytest.mark.parametrize("name,options", JPEGS, ids=[n for n, _ in JPEGS])
@@ -138,9 +153,17 @@ def test_what_is_refused(tmp_path):
     assert "not a picture" in tool("decode", path, tmp_path / "out", ok=False)
 
 
-SIZES = [((157, 203), (224, 224)), ((375, 500), (224, 224)), ((500, 375), (224, 224)),
-         ((500, 333), (224, 224)), ((300, 300), (224, 224)), ((640, 64), (32, 96)),
-         ((64, 640), (96, 32)), ((17, 224), (224, 224)), ((1, 1), (5, 7))]
+SIZES = [
+    ((157, 203), (224, 224)),
+    ((375, 500), (224, 224)),
+    ((500, 375), (224, 224)),
+    ((500, 333), (224, 224)),
+    ((300, 300), (224, 224)),
+    ((640, 64), (32, 96)),
+    ((64, 640), (96, 32)),
+    ((17, 224), (224, 224)),
+    ((1, 1), (5, 7)),
+]
 
 
 @pytest.mark.parametrize("source,target", SIZES, ids=[f"{a[0]}x{a[1]}-{b[0]}x{b[1]}" for a, b in SIZES])

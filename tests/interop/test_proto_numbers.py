@@ -1,4 +1,5 @@
 """Every message and field number of src/formats/proto/tensorflow.proto against TensorFlow's own descriptors."""
+
 import pathlib
 import subprocess
 
@@ -35,8 +36,10 @@ def pairs(tmp_path_factory):
     subprocess.run(["protoc-c", f"-I{PROTO.parent}", f"--descriptor_set_out={out}", PROTO.name], check=True)
     files = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
     pool = descriptor_pool.Default()
-    return [(name, message, pool.FindMessageTypeByName(OWN_MESSAGES.get(name, name)))
-            for name, message in messages(files.file[0])]
+    return [
+        (name, message, pool.FindMessageTypeByName(OWN_MESSAGES.get(name, name)))
+        for name, message in messages(files.file[0])
+    ]
 
 
 def wire_kind(field_type):
@@ -71,6 +74,14 @@ def test_every_field_has_tensorflows_number_type_and_label(pairs):
 
 def test_messages_are_those_that_are_needed(pairs):
     names = {name for name, _, _ in pairs}
-    for name in ("SavedModel", "GraphDef", "SavedObjectGraph", "TrackableObjectGraph", "BundleEntryProto", "Event",
-                 "Example", "StructuredValue"):
+    for name in (
+        "SavedModel",
+        "GraphDef",
+        "SavedObjectGraph",
+        "TrackableObjectGraph",
+        "BundleEntryProto",
+        "Event",
+        "Example",
+        "StructuredValue",
+    ):
         assert "tensorflow." + name in names

@@ -1,4 +1,5 @@
 """TensorBoard reads the event files Graft writes, in the layout of Keras' callback, across a resumed run."""
+
 import os
 import pathlib
 import subprocess
@@ -21,6 +22,7 @@ def logdir(tmp_path_factory):
 def test_event_accumulator_sees_every_point(logdir):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util import tensor_util
+
     for run, shift, extra in (("train", 0, {"epoch_learning_rate"}), ("validation", 1, set())):
         files = list((logdir / run).glob("events.out.tfevents.*"))
         assert len(files) == 2
@@ -44,6 +46,7 @@ def test_event_accumulator_sees_every_point(logdir):
 
 def test_multiplexer_names_the_runs(logdir):
     from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+
     multiplexer = EventMultiplexer()
     multiplexer.AddRunsFromDirectory(str(logdir))
     multiplexer.Reload()
@@ -55,17 +58,25 @@ def test_tags_are_those_of_keras(logdir, tmp_path):
     keras = pytest.importorskip("keras")
     import numpy as np
     from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     x, y = np.zeros((8, 2), "f4"), np.zeros(8, "i4")
-    model.fit(x, y, validation_data=(x, y), epochs=1, verbose=0,
-              callbacks=[keras.callbacks.TensorBoard(str(tmp_path), write_graph=False)])
+    model.fit(
+        x,
+        y,
+        validation_data=(x, y),
+        epochs=1,
+        verbose=0,
+        callbacks=[keras.callbacks.TensorBoard(str(tmp_path), write_graph=False)],
+    )
 
     def tags(path):
         m = EventMultiplexer()
         m.AddRunsFromDirectory(str(path))
         m.Reload()
         return {run: set(m.GetAccumulator(run).Tags()["tensors"]) for run in m.Runs()}
+
     ours, theirs = tags(logdir), tags(tmp_path)
     assert set(ours) == set(theirs)
     for run in ours:

@@ -1,4 +1,5 @@
-"""graft train against Keras: same backbone, same head weights, same order of pictures, so the loss curves must agree."""
+"""graft train against Keras: same backbone, head weights and order of pictures, so the loss curves agree."""
+
 import json
 import os
 import pathlib
@@ -43,7 +44,14 @@ def make_backbone():
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             n = layer.gamma.shape[0]
-            layer.set_weights([rng.uniform(0.8, 1.2, n), rng.normal(0, 0.1, n), rng.normal(0, 0.1, n), rng.uniform(0.05, 0.3, n)])
+            layer.set_weights(
+                [
+                    rng.uniform(0.8, 1.2, n),
+                    rng.normal(0, 0.1, n),
+                    rng.normal(0, 0.1, n),
+                    rng.uniform(0.05, 0.3, n),
+                ]
+            )
     return model
 
 
@@ -71,8 +79,12 @@ def world(tmp_path_factory):
     backbone.save_weights(str(root / "backbone.weights.h5"))
     rng = np.random.default_rng(5)
     features = backbone.output_shape[-1]
-    head = {"head/dense/kernel": rng.normal(0, 0.3, (features, HIDDEN)), "head/dense/bias": rng.normal(0, 0.1, HIDDEN),
-            "head/predictions/kernel": rng.normal(0, 0.3, (HIDDEN, CLASSES)), "head/predictions/bias": rng.normal(0, 0.1, CLASSES)}
+    head = {
+        "head/dense/kernel": rng.normal(0, 0.3, (features, HIDDEN)),
+        "head/dense/bias": rng.normal(0, 0.1, HIDDEN),
+        "head/predictions/kernel": rng.normal(0, 0.3, (HIDDEN, CLASSES)),
+        "head/predictions/bias": rng.normal(0, 0.1, CLASSES),
+    }
     head = {k: v.astype(np.float32) for k, v in head.items()}
     np.savez(root / "head.npz", **head)
     return root, x, y, head
@@ -102,23 +114,47 @@ def keras_curve(world, optimizer, epochs, fine_tune=None, smoothing=0.0):
 def graft_curve(world, name, *flags):
     root = world[0]
     out, logs = root / f"model-{name}", root / f"logs-{name}"
-    done = graft("train", root / "data", "--backbone", root / "backbone", "--out", out, "--head", f"dense:{HIDDEN},relu", "--no-shuffle",
-                 "--initial-head", root / "head.npz", "--logdir", logs, "--json", *flags)
+    done = graft(
+        "train",
+        root / "data",
+        "--backbone",
+        root / "backbone",
+        "--out",
+        out,
+        "--head",
+        f"dense:{HIDDEN},relu",
+        "--no-shuffle",
+        "--initial-head",
+        root / "head.npz",
+        "--logdir",
+        logs,
+        "--json",
+        *flags,
+    )
     events = EventAccumulator(str(logs / "train"))
     events.Reload()
-    return np.array([e.tensor_proto.float_val[0] for e in events.Tensors("epoch_loss")]), json.loads(done.stdout), out
+    return (
+        np.array([e.tensor_proto.float_val[0] for e in events.Tensors("epoch_loss")]),
+        json.loads(done.stdout),
+        out,
+    )
 
 
-@pytest.mark.parametrize("flag, make", [
-    ("adam", lambda: keras.optimizers.Adam(1e-3)),
-    ("adamw", lambda: keras.optimizers.AdamW(1e-3)),
-    ("sgd:momentum=0.9,nesterov", lambda: keras.optimizers.SGD(1e-3, momentum=0.9, nesterov=True)),
-    ("sgd", lambda: keras.optimizers.SGD(1e-3)),
-    ("rmsprop", lambda: keras.optimizers.RMSprop(1e-3)),
-])
+@pytest.mark.parametrize(
+    "flag, make",
+    [
+        ("adam", lambda: keras.optimizers.Adam(1e-3)),
+        ("adamw", lambda: keras.optimizers.AdamW(1e-3)),
+        ("sgd:momentum=0.9,nesterov", lambda: keras.optimizers.SGD(1e-3, momentum=0.9, nesterov=True)),
+        ("sgd", lambda: keras.optimizers.SGD(1e-3)),
+        ("rmsprop", lambda: keras.optimizers.RMSprop(1e-3)),
+    ],
+)
 def test_head_curve(world, flag, make):
     theirs, _ = keras_curve(world, make(), EPOCHS)
-    ours, report, _ = graft_curve(world, flag.split(":")[0] + str(len(flag)), "--optimizer", flag, "--epochs", EPOCHS)
+    ours, report, _ = graft_curve(
+        world, flag.split(":")[0] + str(len(flag)), "--optimizer", flag, "--epochs", EPOCHS
+    )
     assert report["epochs"] == EPOCHS
     assert len(ours) == EPOCHS
     assert theirs[0] - theirs[-1] > 0.01  # it does learn
@@ -134,8 +170,11 @@ def test_label_smoothing(world):
 def test_fine_tune_curve_and_model(world):
     """Gradients through the whole backbone, then the written model: TensorFlow and graft give what Keras' model gives."""
     import tensorflow as tf
+
     theirs, model = keras_curve(world, keras.optimizers.Adam(1e-3), 5, fine_tune=5)
-    ours, report, out = graft_curve(world, "fine", "--epochs", 5, "--fine-tune", "all", "--fine-tune-epochs", 5)
+    ours, report, out = graft_curve(
+        world, "fine", "--epochs", 5, "--fine-tune", "all", "--fine-tune-epochs", 5
+    )
     np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
     x = world[1][::9]
     expected = model.predict(x, verbose=0)
@@ -152,8 +191,21 @@ def test_fine_tune_curve_and_model(world):
 def test_events_have_keras_tags(world):
     root = world[0]
     logs = root / "logs-tags"
-    graft("train", root / "data", "--backbone", root / "backbone", "--out", root / "model-tags", "--epochs", 3, "--logdir", logs,
-          "--validation-split", 0.2, "--json")
+    graft(
+        "train",
+        root / "data",
+        "--backbone",
+        root / "backbone",
+        "--out",
+        root / "model-tags",
+        "--epochs",
+        3,
+        "--logdir",
+        logs,
+        "--validation-split",
+        0.2,
+        "--json",
+    )
     for run in ("train", "validation"):
         events = EventAccumulator(str(logs / run))
         events.Reload()

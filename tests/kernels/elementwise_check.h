@@ -1,6 +1,7 @@
 /*
- * Compares every light kernel of a table (list_elementwise.h) with the scalar one: lengths around the vector width, unaligned
- * pointers, memory that ends at a guard page, in place, NaN, infinities and denormals.
+ * Compares every light kernel of a table (list_elementwise.h) with the scalar one: lengths around
+ * the vector width, unaligned pointers, memory that ends at a guard page, in place, NaN, infinities
+ * and denormals.
  */
 #ifndef GFT_TEST_ELEMENTWISE_CHECK_H
 #define GFT_TEST_ELEMENTWISE_CHECK_H

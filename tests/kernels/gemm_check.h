@@ -1,6 +1,7 @@
 /*
- * Checks one set of GEMM kernels against sums in double: all remainders of the tile, several taps, depths around the
- * blocking, strides, scattered rows, epilogues, NaN and infinity, guard pages and untouched gaps.
+ * Checks one set of GEMM kernels against sums in double: all remainders of the tile, several taps,
+ * depths around the blocking, strides, scattered rows, epilogues, NaN and infinity, guard pages and
+ * untouched gaps.
  */
 #ifndef GFT_TEST_GEMM_CHECK_H
 #define GFT_TEST_GEMM_CHECK_H
@@ -20,6 +21,16 @@ static inline guarded packed_matrix(int64_t nr, const float *b, int64_t depth, i
     return packed;
 }
 
+/* Every row of every tap has a buffer of its own; some hold a NaN or an infinity. */
+static inline void fill_rows(gft_rng *rng, gemm_case g, guarded *a, const float **pointers) {
+    for (int64_t i = 0; i < g.taps * g.rows; i++) {
+        a[i] = guarded_random(rng, g.depth);
+        pointers[i / g.rows * (g.rows + 1) + i % g.rows] = a[i].p;
+        if (g.odd_values && gft_rng_below(rng, 4) == 0 && g.depth > 0)
+            a[i].p[gft_rng_below(rng, (uint32_t)g.depth)] = gft_rng_below(rng, 2) ? NAN : INFINITY;
+    }
+}
+
 static inline void check_gemm_case(const gft_gemm_f32_kernels *k, gft_rng *rng, gemm_case g) {
     int64_t depth = g.taps * g.depth;
     int64_t stride = g.cols + 1 + (int64_t)gft_rng_below(rng, 5);
@@ -30,12 +41,7 @@ static inline void check_gemm_case(const gft_gemm_f32_kernels *k, gft_rng *rng, 
     guarded *a = calloc((size_t)(g.taps * g.rows + 1), sizeof *a);
     const float **pointers = calloc((size_t)(g.taps * (g.rows + 1) + 1), sizeof *pointers);
     int64_t *offsets = calloc((size_t)g.rows + 1, sizeof *offsets);
-    for (int64_t i = 0; i < g.taps * g.rows; i++) {
-        a[i] = guarded_random(rng, g.depth);
-        pointers[i / g.rows * (g.rows + 1) + i % g.rows] = a[i].p;
-        if (g.odd_values && gft_rng_below(rng, 4) == 0 && g.depth > 0)
-            a[i].p[gft_rng_below(rng, (uint32_t)g.depth)] = gft_rng_below(rng, 2) ? NAN : INFINITY;
-    }
+    fill_rows(rng, g, a, pointers);
     for (int64_t i = 0; i < g.rows; i++)
         offsets[i] = (g.rows - 1 - i) * stride;
     mark_untouched(c.p, g.rows * stride);
@@ -55,21 +61,26 @@ static inline void check_gemm_case(const gft_gemm_f32_kernels *k, gft_rng *rng, 
                               .c_stride = stride,
                               .c_rows = g.scatter ? offsets : NULL,
                               .bias = g.bias ? bias.p : NULL,
-                              .residual = g.alias ? c.p : g.residual ? residual.p : NULL,
+                              .residual = g.alias      ? c.p
+                                          : g.residual ? residual.p
+                                                       : NULL,
                               .lo = g.clamp ? 0.0f : -INFINITY,
                               .hi = g.clamp ? 0.5f : INFINITY};
     k->run(&args);
     for (int64_t i = 0; i < g.rows; i++) {
         int64_t at = g.scatter ? offsets[i] : i * stride;
         for (int64_t j = 0; j < g.cols; j++) {
-            double sum = (g.bias ? (double)bias.p[j] : 0.0) + (g.residual || g.alias ? (double)residual.p[at + j] : 0.0);
+            double sum = (g.bias ? (double)bias.p[j] : 0.0) +
+                         (g.residual || g.alias ? (double)residual.p[at + j] : 0.0);
             double magnitude = 2.0;
             for (int64_t t = 0; t < depth; t++) {
-                double v = (double)a[t / g.depth * g.rows + i].p[t % g.depth] * (double)b.p[t * g.cols + j];
+                double v = (double)a[t / g.depth * g.rows + i].p[t % g.depth] *
+                           (double)b.p[t * g.cols + j];
                 sum += v;
                 magnitude += fabs(v);
             }
-            assert_sum_close(c.p[at + j], clamp_double(sum, args.lo, args.hi), magnitude, (double)depth);
+            assert_sum_close(c.p[at + j], clamp_double(sum, args.lo, args.hi), magnitude,
+                             (double)depth);
         }
         for (int64_t j = g.cols; j < stride; j++)
             assert_true(is_untouched(c.p + i * stride + j));
@@ -88,8 +99,11 @@ static inline void check_gemm(const gft_gemm_f32_kernels *k) {
     gft_rng rng = gft_rng_make(51, GFT_RNG_TEST, 0);
     static const int64_t depths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 27, 33};
     for (int64_t rows = 0; rows <= 2 * k->mr + 1; rows++)
-        for (int64_t cols = 0; cols <= 2 * k->nr + 1; cols += 1 + (int64_t)gft_rng_below(&rng, (uint32_t)k->nr / 3)) {
-            gemm_case g = {.rows = rows, .cols = cols, .taps = 1 + (int64_t)gft_rng_below(&rng, 4),
+        for (int64_t cols = 0; cols <= 2 * k->nr + 1;
+             cols += 1 + (int64_t)gft_rng_below(&rng, (uint32_t)k->nr / 3)) {
+            gemm_case g = {.rows = rows,
+                           .cols = cols,
+                           .taps = 1 + (int64_t)gft_rng_below(&rng, 4),
                            .depth = depths[gft_rng_below(&rng, 12)]};
             uint32_t bits = gft_rng_u32(&rng);
             g.bias = bits & 1u;
@@ -100,15 +114,23 @@ static inline void check_gemm(const gft_gemm_f32_kernels *k) {
             g.odd_values = (bits & 0xc0u) == 0xc0u;
             check_gemm_case(k, &rng, g);
         }
-    static const int64_t deep[][2] = {{1, 511}, {1, 512}, {1, 513}, {1, 1030}, {3, 200}, {9, 64}, {2, 700}, {600, 1}};
+    static const int64_t deep[][2] = {{1, 511}, {1, 512}, {1, 513}, {1, 1030},
+                                      {3, 200}, {9, 64},  {2, 700}, {600, 1}};
     for (size_t i = 0; i < sizeof deep / sizeof deep[0]; i++)
         for (int64_t rows = 1; rows < 3 * k->mr; rows += k->mr)
-            check_gemm_case(k, &rng, (gemm_case){.rows = rows, .cols = k->nr + 3, .taps = deep[i][0], .depth = deep[i][1],
-                                                 .bias = true, .residual = rows > 1, .alias = rows > 1 && i % 2, .clamp = true});
+            check_gemm_case(k, &rng,
+                            (gemm_case){.rows = rows,
+                                        .cols = k->nr + 3,
+                                        .taps = deep[i][0],
+                                        .depth = deep[i][1],
+                                        .bias = true,
+                                        .residual = rows > 1,
+                                        .alias = rows > 1 && i % 2,
+                                        .clamp = true});
 }
 
-static inline void check_gemm_tn_case(const gft_gemm_f32_kernels *k, gft_rng *rng, int64_t rows, int64_t cols, int64_t depth,
-                                      bool accumulate) {
+static inline void check_gemm_tn_case(const gft_gemm_f32_kernels *k, gft_rng *rng, int64_t rows,
+                                      int64_t cols, int64_t depth, bool accumulate) {
     int64_t stride = cols + 3;
     int64_t offset = (int64_t)gft_rng_below(rng, 4);
     guarded b = guarded_random(rng, depth * cols);
@@ -122,8 +144,16 @@ static inline void check_gemm_tn_case(const gft_gemm_f32_kernels *k, gft_rng *rn
     }
     memcpy(before.p, c.p, (size_t)(rows * stride) * sizeof(float));
     guarded packed = packed_matrix(k->nr, b.p, depth, cols);
-    gft_gemm_tn_f32_args args = {.rows = rows, .cols = cols, .depth = depth, .a = pointers, .a_offset = offset, .b = packed.p,
-                                 .b_panel_stride = depth * k->nr, .c = c.p, .c_stride = stride, .accumulate = accumulate};
+    gft_gemm_tn_f32_args args = {.rows = rows,
+                                 .cols = cols,
+                                 .depth = depth,
+                                 .a = pointers,
+                                 .a_offset = offset,
+                                 .b = packed.p,
+                                 .b_panel_stride = depth * k->nr,
+                                 .c = c.p,
+                                 .c_stride = stride,
+                                 .accumulate = accumulate};
     k->run_tn(&args);
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < cols; j++) {
@@ -136,7 +166,8 @@ static inline void check_gemm_tn_case(const gft_gemm_f32_kernels *k, gft_rng *rn
             }
             assert_sum_close(c.p[i * stride + j], sum, magnitude, (double)depth);
         }
-        assert_memory_equal(c.p + i * stride + cols, before.p + i * stride + cols, 3 * sizeof(float));
+        assert_memory_equal(c.p + i * stride + cols, before.p + i * stride + cols,
+                            3 * sizeof(float));
     }
     for (int64_t p = 0; p < depth; p++)
         guarded_free(&a[p]);
@@ -150,12 +181,16 @@ static inline void check_gemm_tn_case(const gft_gemm_f32_kernels *k, gft_rng *rn
 static inline void check_gemm_tn(const gft_gemm_f32_kernels *k) {
     gft_rng rng = gft_rng_make(52, GFT_RNG_TEST, 0);
     for (int64_t rows = 0; rows <= 2 * k->mr + 1; rows++)
-        for (int64_t cols = 0; cols <= 2 * k->nr + 1; cols += 1 + (int64_t)gft_rng_below(&rng, (uint32_t)k->nr / 3))
-            check_gemm_tn_case(k, &rng, rows, cols, (int64_t)gft_rng_below(&rng, 40), gft_rng_below(&rng, 2));
+        for (int64_t cols = 0; cols <= 2 * k->nr + 1;
+             cols += 1 + (int64_t)gft_rng_below(&rng, (uint32_t)k->nr / 3))
+            check_gemm_tn_case(k, &rng, rows, cols, (int64_t)gft_rng_below(&rng, 40),
+                               gft_rng_below(&rng, 2));
     check_gemm_tn_case(k, &rng, 17, 2 * k->nr, 900, true);
 }
 
-/* Panels hold the matrix, then zeros; also from a transposed source and for a part of the panels. */
+/*
+ * Panels hold the matrix, then zeros; also from a transposed source and for a part of the panels.
+ */
 static inline void check_pack(int64_t nr) {
     gft_rng rng = gft_rng_make(53, GFT_RNG_TEST, 0);
     for (int64_t cols = 1; cols <= 3 * nr; cols += 1 + (int64_t)gft_rng_below(&rng, 6)) {

@@ -1,6 +1,6 @@
 /*
- * Intrinsics that Debian's SIMDe does not have yet, in plain C; SIMDe's names for vectors must be known already. Its aliases
- * are macros, so a later SIMDe that has them wins.
+ * Intrinsics that Debian's SIMDe does not have yet, in plain C; SIMDe's names for vectors must be
+ * known already. Its aliases are macros, so a later SIMDe that has them wins.
  */
 #ifndef GFT_TEST_SIMDE_MISSING_H
 #define GFT_TEST_SIMDE_MISSING_H

@@ -1,6 +1,7 @@
 /*
- * Error of exp, sigmoid, tanh and silu against the C library in double, in units in the last place, over every STEP-th float
- * of either sign (GFT_ACCURACY_STEP=1 takes all of them). The bounds are those that kernels/vec/vec_math.h states.
+ * Error of exp, sigmoid, tanh and silu against the C library in double, in units in the last place,
+ * over every STEP-th float of either sign (GFT_ACCURACY_STEP=1 takes all of them). The bounds are
+ * those that kernels/vec/vec_math.h states.
  */
 #include <stdio.h>
 
@@ -35,7 +36,10 @@ static uint32_t step(void) {
     return value > 0 ? (uint32_t)value : STEP;
 }
 
-/* Largest error of the kernel over the floats; results that leave float's range must do so as rounding would. */
+/*
+ * Largest error of the kernel over the floats; results that leave float's range must do so as
+ * rounding would.
+ */
 static double worst(gft_unary_f32_kernel *fn, double (*f)(double), double least, float *where) {
     double largest = 0.0;
     uint64_t bits = 0;

@@ -1,5 +1,6 @@
 /*
- * The AVX-512 light kernels on any CPU: the loops are compiled here once more, with the intrinsics from SIMDe in portable C.
+ * The AVX-512 light kernels on any CPU: the loops are compiled here once more, with the intrinsics
+ * from SIMDe in portable C.
  */
 #if __has_include(<simde/x86/avx512.h>)
 #pragma GCC diagnostic ignored "-Wpsabi" /* no other object calls these functions */

@@ -1,5 +1,6 @@
 /*
- * The NEON light kernels on any CPU: the loops are compiled here once more, with the intrinsics from SIMDe in portable C.
+ * The NEON light kernels on any CPU: the loops are compiled here once more, with the intrinsics
+ * from SIMDe in portable C.
  */
 #if __has_include(<simde/arm/neon.h>)
 #define GFT_SIMD_EMULATE 1

@@ -23,7 +23,8 @@ static void test_pack(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_run), cmocka_unit_test(test_run_tn), cmocka_unit_test(test_pack)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_run), cmocka_unit_test(test_run_tn),
+                                       cmocka_unit_test(test_pack)};
     static const char *const levels[] = {"scalar", "avx2", "avx512", "neon"};
     int failed = 0;
     gft_kernel_table table = {0};

@@ -1,10 +1,12 @@
 /*
- * The float32 GEMM over registers of LANES floats, written once for AVX2, AVX-512 and NEON. The including file gives
- * `lanes` operations, TILE_ROWS, TILE_EACH(X) (X(1) ... X(TILE_ROWS)) and calls the two functions at the end.
+ * The float32 GEMM over registers of LANES floats, written once for AVX2, AVX-512 and NEON. The
+ * including file gives `lanes` operations, TILE_ROWS, TILE_EACH(X) (X(1) ... X(TILE_ROWS)) and
+ * calls the two functions at the end.
  *
- * A register tile is up to TILE_ROWS rows by two vectors. Every count of rows has a body of its own, and rows are shared
- * out evenly among tiles (49 rows are 4 x 6 + 5 x 5, not 8 x 6 + 1): tiles of few rows would wait for the adders. A panel
- * whose second half is padding runs with one vector. Long reductions are cut so that a panel's block stays in L1.
+ * A register tile is up to TILE_ROWS rows by two vectors. Every count of rows has a body of its
+ * own, and rows are shared out evenly among tiles (49 rows are 4 x 6 + 5 x 5, not 8 x 6 + 1): tiles
+ * of few rows would wait for the adders. A panel whose second half is padding runs with one vector.
+ * Long reductions are cut so that a panel's block stays in L1.
  */
 #include <math.h>
 
@@ -18,7 +20,9 @@ typedef struct depth_block {
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-ALWAYS_INLINE lanes load_upto(const float *p, int64_t n) { return n >= LANES ? lanes_load(p) : lanes_load_n(p, n); }
+ALWAYS_INLINE lanes load_upto(const float *p, int64_t n) {
+    return n >= LANES ? lanes_load(p) : lanes_load_n(p, n);
+}
 ALWAYS_INLINE void store_upto(float *p, int64_t n, lanes x) {
     if (n >= LANES)
         lanes_store(p, x);
@@ -27,8 +31,8 @@ ALWAYS_INLINE void store_upto(float *p, int64_t n, lanes x) {
 }
 
 /* What sums start from: the bias in the first block, else zero. */
-ALWAYS_INLINE void start_sums(const gft_gemm_f32_args *g, const depth_block *d, int64_t col, int64_t width, lanes start[2],
-                              const int vecs) {
+ALWAYS_INLINE void start_sums(const gft_gemm_f32_args *g, const depth_block *d, int64_t col,
+                              int64_t width, lanes start[2], const int vecs) {
     start[0] = start[1] = lanes_zero();
     if (!d->first || !g->bias)
         return;
@@ -37,9 +41,13 @@ ALWAYS_INLINE void start_sums(const gft_gemm_f32_args *g, const depth_block *d, 
         start[v] = load_upto(g->bias + col + v * LANES, width - v * LANES);
 }
 
-/* Adds the residual, or the sum so far in later blocks; clamps after the last block; stores `width` columns. */
-ALWAYS_INLINE void finish_tile(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col, int64_t width,
-                               lanes (*sum)[2], const int rows, const int vecs) {
+/*
+ * Adds the residual, or the sum so far in later blocks; clamps after the last block; stores `width`
+ * columns.
+ */
+ALWAYS_INLINE void finish_tile(const gft_gemm_f32_args *g, const depth_block *d, int64_t row,
+                               int64_t col, int64_t width, lanes (*sum)[2], const int rows,
+                               const int vecs) {
     const lanes lo = lanes_set(d->last ? g->lo : -INFINITY);
     const lanes hi = lanes_set(d->last ? g->hi : INFINITY);
     const float *more = d->first ? g->residual : g->c;
@@ -53,7 +61,8 @@ ALWAYS_INLINE void finish_tile(const gft_gemm_f32_args *g, const depth_block *d,
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
             for (int v = 0; v < vecs; v++)
-                sum[r][v] = lanes_add(sum[r][v], load_upto(more + at[r] + col + v * LANES, width - v * LANES));
+                sum[r][v] = lanes_add(sum[r][v],
+                                      load_upto(more + at[r] + col + v * LANES, width - v * LANES));
     }
     if (width == vecs * LANES) { /* nearly always: no test per vector */
 #pragma GCC unroll 16
@@ -70,8 +79,8 @@ ALWAYS_INLINE void finish_tile(const gft_gemm_f32_args *g, const depth_block *d,
             store_upto(c + at[r] + v * LANES, width - v * LANES, lanes_clamp(sum[r][v], lo, hi));
 }
 
-ALWAYS_INLINE void run_tile(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col, int64_t width,
-                            const int rows, const int vecs) {
+ALWAYS_INLINE void run_tile(const gft_gemm_f32_args *g, const depth_block *d, int64_t row,
+                            int64_t col, int64_t width, const int rows, const int vecs) {
     lanes sum[TILE_ROWS][2];
     lanes start[2];
     start_sums(g, d, col, width, start, vecs);
@@ -101,9 +110,12 @@ ALWAYS_INLINE void run_tile(const gft_gemm_f32_args *g, const depth_block *d, in
     finish_tile(g, d, row, col, width, sum, rows, vecs);
 }
 
-/* One row: four terms at a time, so that the adders have enough independent sums; memory is the limit here. */
-ALWAYS_INLINE void run_row(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col, int64_t width,
-                           const int vecs) {
+/*
+ * One row: four terms at a time, so that the adders have enough independent sums; memory is the
+ * limit here.
+ */
+ALWAYS_INLINE void run_row(const gft_gemm_f32_args *g, const depth_block *d, int64_t row,
+                           int64_t col, int64_t width, const int vecs) {
     lanes part[4][2];
 #pragma GCC unroll 4
     for (int u = 0; u < 4; u++)
@@ -135,18 +147,19 @@ ALWAYS_INLINE void run_row(const gft_gemm_f32_args *g, const depth_block *d, int
     finish_tile(g, d, row, col, width, sum, 1, vecs);
 }
 
-typedef void tile_fn(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col, int64_t width);
+typedef void tile_fn(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col,
+                     int64_t width);
 
 #define TILE_BODY(rows)                                                                            \
-    static void tile_##rows##_1(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col,            \
-                                int64_t width) {                                                   \
+    static void tile_##rows##_1(const gft_gemm_f32_args *g, const depth_block *d, int64_t row,     \
+                                int64_t col, int64_t width) {                                      \
         if ((rows) == 1)                                                                           \
             run_row(g, d, row, col, width, 1);                                                     \
         else                                                                                       \
             run_tile(g, d, row, col, width, rows, 1);                                              \
     }                                                                                              \
-    static void tile_##rows##_2(const gft_gemm_f32_args *g, const depth_block *d, int64_t row, int64_t col,            \
-                                int64_t width) {                                                   \
+    static void tile_##rows##_2(const gft_gemm_f32_args *g, const depth_block *d, int64_t row,     \
+                                int64_t col, int64_t width) {                                      \
         if ((rows) == 1)                                                                           \
             run_row(g, d, row, col, width, 2);                                                     \
         else                                                                                       \
@@ -181,11 +194,16 @@ static void run_gemm(const gft_gemm_f32_args *g) {
         return;
     }
     int64_t pieces = (depth + GFT_GEMM_DEPTH_BLOCK - 1) / GFT_GEMM_DEPTH_BLOCK; /* of one tap */
-    int64_t span = depth < GFT_GEMM_DEPTH_BLOCK ? GFT_GEMM_DEPTH_BLOCK / depth : 1; /* taps of a block */
+    int64_t span =
+        depth < GFT_GEMM_DEPTH_BLOCK ? GFT_GEMM_DEPTH_BLOCK / depth : 1; /* taps of a block */
     for (int64_t t = 0; t < g->taps; t += span) {
         int64_t end = t + span < g->taps ? t + span : g->taps;
         for (int64_t p = 0; p < pieces; p++) {
-            depth_block d = {t,         end, p * depth / pieces, (p + 1) * depth / pieces, t == 0 && p == 0,
+            depth_block d = {t,
+                             end,
+                             p * depth / pieces,
+                             (p + 1) * depth / pieces,
+                             t == 0 && p == 0,
                              end == g->taps && p == pieces - 1};
             run_block(g, &d);
         }
@@ -194,8 +212,8 @@ static void run_gemm(const gft_gemm_f32_args *g) {
 
 /* ---- A transposed ---- */
 
-ALWAYS_INLINE void run_tn_tile(const gft_gemm_tn_f32_args *g, int64_t row, int64_t col, int64_t width, const int rows,
-                               const int vecs) {
+ALWAYS_INLINE void run_tn_tile(const gft_gemm_tn_f32_args *g, int64_t row, int64_t col,
+                               int64_t width, const int rows, const int vecs) {
     lanes sum[TILE_ROWS][2];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
@@ -231,10 +249,12 @@ ALWAYS_INLINE void run_tn_tile(const gft_gemm_tn_f32_args *g, int64_t row, int64
 typedef void tn_tile_fn(const gft_gemm_tn_f32_args *g, int64_t row, int64_t col, int64_t width);
 
 #define TN_BODY(rows)                                                                              \
-    static void tn_tile_##rows##_1(const gft_gemm_tn_f32_args *g, int64_t row, int64_t col, int64_t width) {           \
+    static void tn_tile_##rows##_1(const gft_gemm_tn_f32_args *g, int64_t row, int64_t col,        \
+                                   int64_t width) {                                                \
         run_tn_tile(g, row, col, width, rows, 1);                                                  \
     }                                                                                              \
-    static void tn_tile_##rows##_2(const gft_gemm_tn_f32_args *g, int64_t row, int64_t col, int64_t width) {           \
+    static void tn_tile_##rows##_2(const gft_gemm_tn_f32_args *g, int64_t row, int64_t col,        \
+                                   int64_t width) {                                                \
         run_tn_tile(g, row, col, width, rows, 2);                                                  \
     }
 TILE_EACH(TN_BODY)

@@ -1,20 +1,21 @@
 /*
- * Command-line access to the SavedModel writer and reader for the interop tests: makes small models through the internal
- * interface, writes, reads and runs them. Not installed, not part of the program.
+ * Command-line access to the SavedModel writer and reader for the interop tests: makes small models
+ * through the internal interface, writes, reads and runs them. Not installed, not part of the
+ * program.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../unit/models/savedmodel_maker.h"
 #include "base/alloc.h"
 #include "formats/npy.h"
 #include "graph/plan.h"
-#include "../../unit/models/savedmodel_maker.h"
 
 /* ---- running ---- */
 
-static graft_status find_input(const graft_tensor *arrays, size_t count, const char *name, const graft_tensor **out,
-                               graft_error *err) {
+static graft_status find_input(const graft_tensor *arrays, size_t count, const char *name,
+                               const graft_tensor **out, graft_error *err) {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(arrays[i].name, name) == 0 || count == 1) {
             *out = &arrays[i];
@@ -24,11 +25,13 @@ static graft_status find_input(const graft_tensor *arrays, size_t count, const c
     return gft_fail(err, GRAFT_NOT_FOUND, "no array for the input '%s'", name);
 }
 
-static graft_status write_outputs(const gft_plan *plan, const gft_run *run, const char *path, graft_error *err) {
+static graft_status write_outputs(const gft_plan *plan, const gft_run *run, const char *path,
+                                  graft_error *err) {
     graft_tensor outputs[64];
     const int32_t count = gft_plan_output_count(plan);
     for (int32_t i = 0; i < count && i < 64; i++) {
-        outputs[i] = (graft_tensor){.name = gft_plan_output_name(plan, i), .desc = *gft_plan_output_desc(plan, i)};
+        outputs[i] = (graft_tensor){.name = gft_plan_output_name(plan, i),
+                                    .desc = *gft_plan_output_desc(plan, i)};
         outputs[i].data = (void *)(uintptr_t)gft_run_output(run, i);
         if (!gft_desc_bytes(&outputs[i].desc, &outputs[i].bytes))
             return gft_fail(err, GRAFT_INTERNAL, "an output without a size");
@@ -36,7 +39,8 @@ static graft_status write_outputs(const gft_plan *plan, const gft_run *run, cons
     return gft_npz_write(path, outputs, (size_t)count, err);
 }
 
-static graft_status run_graph(const gft_graph *graph, const char *in, const char *out, graft_error *err) {
+static graft_status run_graph(const gft_graph *graph, const char *in, const char *out,
+                              graft_error *err) {
     graft_tensor *arrays = NULL;
     size_t count = 0;
     gft_plan *plan = NULL;
@@ -128,7 +132,8 @@ static graft_status list_dir(char **args, graft_error *err) {
         const gft_signature *s = &model->signatures[i];
         printf("signature\t%s\t%s\n", s->name, s->problem ? s->problem : "");
         for (int32_t o = 0; o < s->op_count; o++)
-            printf("op\t%s\t%s\t%d\t%d\n", s->name, s->ops[o].name, s->ops[o].count, s->ops[o].supported);
+            printf("op\t%s\t%s\t%d\t%d\n", s->name, s->ops[o].name, s->ops[o].count,
+                   s->ops[o].supported);
         for (int32_t n = 0; s->graph && n < s->graph->node_count; n++) {
             const gft_node *node = &s->graph->nodes[n];
             if (node->op)
@@ -137,13 +142,16 @@ static graft_status list_dir(char **args, graft_error *err) {
     }
     for (int32_t i = 0; i < model->params.count; i++) {
         const gft_param *p = &model->params.items[i];
-        printf("param\t%s\t%s\t%d\t%d\n", p->name, gft_desc_text(&p->desc, text), p->trainable, (int)p->kind);
+        printf("param\t%s\t%s\t%d\t%d\n", p->name, gft_desc_text(&p->desc, text), p->trainable,
+               (int)p->kind);
     }
     graft_model_free(model);
     return GRAFT_OK;
 }
 
-/* preprocess MODE FLAVOUR INTERPOLATION ANTIALIAS SIZE PICTURE OUT.npy: Graft's own preprocessing. */
+/*
+ * preprocess MODE FLAVOUR INTERPOLATION ANTIALIAS SIZE PICTURE OUT.npy: Graft's own preprocessing.
+ */
 static graft_status preprocess(char **args, graft_error *err) {
     const int32_t size = (int32_t)strtol(args[4], NULL, 10);
     graft_preprocess rule = graft_preprocess_default(size, size);
@@ -161,7 +169,9 @@ static graft_status preprocess(char **args, graft_error *err) {
     return status;
 }
 
-/* make-pictures MODE FLAVOUR INTERPOLATION ANTIALIAS SIZE DIR: a model whose output is its picture. */
+/*
+ * make-pictures MODE FLAVOUR INTERPOLATION ANTIALIAS SIZE DIR: a model whose output is its picture.
+ */
 static graft_status make_pictures(char **args, graft_error *err) {
     const int32_t size = (int32_t)strtol(args[4], NULL, 10);
     graft_model *model = NULL;
@@ -190,8 +200,9 @@ static const struct {
     int args;
     graft_status (*run)(char **args, graft_error *err);
 } commands[] = {
-    {"kinds", 0, kinds},       {"make", 2, make_dir}, {"run-made", 3, run_made},
-    {"run", 4, run_dir},       {"copy", 2, copy_dir}, {"list", 1, list_dir},
+    {"kinds", 0, kinds},           {"make", 2, make_dir},
+    {"run-made", 3, run_made},     {"run", 4, run_dir},
+    {"copy", 2, copy_dir},         {"list", 1, list_dir},
     {"preprocess", 7, preprocess}, {"make-pictures", 6, make_pictures},
 };
 

@@ -1,7 +1,8 @@
 /*
- * Small models for tests of the SavedModel writer and reader: a picture classifier with most of what families use, one
- * with several inputs and outputs, a text encoder, and one model per op with its odd attributes. Weights are drawn from
- * a seed, so that every program that makes a model makes the same one.
+ * Small models for tests of the SavedModel writer and reader: a picture classifier with most of
+ * what families use, one with several inputs and outputs, a text encoder, and one model per op with
+ * its odd attributes. Weights are drawn from a seed, so that every program that makes a model makes
+ * the same one.
  */
 #ifndef GFT_TEST_SAVEDMODEL_MAKER_H
 #define GFT_TEST_SAVEDMODEL_MAKER_H
@@ -30,7 +31,8 @@ typedef struct maker {
             (m)->status = (expr);                                                                  \
     } while (0)
 
-static inline gft_value_id make_input(maker *m, const char *name, graft_dtype dtype, graft_shape shape) {
+static inline gft_value_id make_input(maker *m, const char *name, graft_dtype dtype,
+                                      graft_shape shape) {
     const graft_tensor_desc desc = {dtype, shape, NULL};
     gft_value_id id = -1;
     MAKER_DO(m, gft_graph_input(m->graph, name, &desc, &id, m->err));
@@ -38,12 +40,13 @@ static inline gft_value_id make_input(maker *m, const char *name, graft_dtype dt
 }
 
 /* A parameter "layer/part": values around `centre`, `spread` wide to either side. */
-static inline gft_value_id make_param(maker *m, const char *name, graft_shape shape, gft_param_kind kind, float centre,
-                                      float spread) {
+static inline gft_value_id make_param(maker *m, const char *name, graft_shape shape,
+                                      gft_param_kind kind, float centre, float spread) {
     const graft_tensor_desc desc = gft_desc_f32(shape);
     gft_param_id param = -1;
     gft_value_id id = -1;
-    MAKER_DO(m, gft_params_add(&m->model->params, name, &desc, kind, kind != GFT_PARAM_STATISTIC, NULL, &param, m->err));
+    MAKER_DO(m, gft_params_add(&m->model->params, name, &desc, kind, kind != GFT_PARAM_STATISTIC,
+                               NULL, &param, m->err));
     if (m->status != GRAFT_OK)
         return -1;
     float *data = m->model->params.items[param].data;
@@ -53,8 +56,8 @@ static inline gft_value_id make_param(maker *m, const char *name, graft_shape sh
     return id;
 }
 
-static inline gft_value_id make_node(maker *m, const gft_op *op, const char *name, const void *attrs, int32_t count,
-                                     const gft_value_id *inputs) {
+static inline gft_value_id make_node(maker *m, const gft_op *op, const char *name,
+                                     const void *attrs, int32_t count, const gft_value_id *inputs) {
     gft_value_id out = -1;
     MAKER_DO(m, gft_graph_add(m->graph, op, name, attrs, inputs, count, &out, m->err));
     return out;
@@ -79,54 +82,66 @@ static inline const char *make_name(char out[96], const char *layer, const char 
     return out;
 }
 
-static inline gft_value_id make_batch_norm(maker *m, gft_value_id x, const char *layer, int64_t channels, bool train) {
+static inline gft_value_id make_batch_norm(maker *m, gft_value_id x, const char *layer,
+                                           int64_t channels, bool train) {
     char name[96];
     const graft_shape c = gft_shape_1(channels);
     const gft_batch_norm_attrs attrs = {.epsilon = 1e-3f, .momentum = 0.9f, .train = train};
     gft_graph_set_layer(m->graph, layer);
-    gft_value_id gamma = make_param(m, make_name(name, layer, "gamma"), c, GFT_PARAM_WEIGHT, 1.0f, 0.3f);
-    gft_value_id beta = make_param(m, make_name(name, layer, "beta"), c, GFT_PARAM_BIAS, 0.1f, 0.3f);
-    gft_value_id mean = make_param(m, make_name(name, layer, "moving_mean"), c, GFT_PARAM_STATISTIC, 0.0f, 0.2f);
-    gft_value_id var = make_param(m, make_name(name, layer, "moving_variance"), c, GFT_PARAM_STATISTIC, 1.0f, 0.5f);
+    gft_value_id gamma =
+        make_param(m, make_name(name, layer, "gamma"), c, GFT_PARAM_WEIGHT, 1.0f, 0.3f);
+    gft_value_id beta =
+        make_param(m, make_name(name, layer, "beta"), c, GFT_PARAM_BIAS, 0.1f, 0.3f);
+    gft_value_id mean =
+        make_param(m, make_name(name, layer, "moving_mean"), c, GFT_PARAM_STATISTIC, 0.0f, 0.2f);
+    gft_value_id var = make_param(m, make_name(name, layer, "moving_variance"), c,
+                                  GFT_PARAM_STATISTIC, 1.0f, 0.5f);
     return MAKE_NODE(m, batch_norm, layer, &attrs, x, gamma, beta, mean, var);
 }
 
-static inline gft_value_id make_conv(maker *m, gft_value_id x, const char *layer, const gft_op *op, graft_shape filter,
-                                     gft_conv2d_attrs attrs, int64_t bias) {
+static inline gft_value_id make_conv(maker *m, gft_value_id x, const char *layer, const gft_op *op,
+                                     graft_shape filter, gft_conv2d_attrs attrs, int64_t bias) {
     char name[96];
     gft_graph_set_layer(m->graph, layer);
     gft_value_id inputs[3] = {x, -1, -1};
     const float spread = 1.5f / sqrtf((float)(filter.dims[0] * filter.dims[1] * filter.dims[2]));
-    inputs[1] = make_param(m, make_name(name, layer, "kernel"), filter, GFT_PARAM_WEIGHT, 0.0f, spread);
+    inputs[1] =
+        make_param(m, make_name(name, layer, "kernel"), filter, GFT_PARAM_WEIGHT, 0.0f, spread);
     if (bias > 0) {
-        inputs[2] = make_param(m, make_name(name, layer, "bias"), gft_shape_1(bias), GFT_PARAM_BIAS, 0.0f, 0.2f);
+        inputs[2] = make_param(m, make_name(name, layer, "bias"), gft_shape_1(bias), GFT_PARAM_BIAS,
+                               0.0f, 0.2f);
         attrs.epilogue.has_bias = true;
     }
     return make_node(m, op, layer, &attrs, bias > 0 ? 3 : 2, inputs);
 }
 
-static inline gft_value_id make_dense(maker *m, gft_value_id x, const char *layer, int64_t in, int64_t out) {
+static inline gft_value_id make_dense(maker *m, gft_value_id x, const char *layer, int64_t in,
+                                      int64_t out) {
     char name[96];
     gft_graph_set_layer(m->graph, layer);
     const gft_dense_attrs attrs = {.epilogue = {.has_bias = true}};
-    gft_value_id kernel = make_param(m, make_name(name, layer, "kernel"), gft_shape_2(in, out), GFT_PARAM_WEIGHT, 0.0f,
-                                     2.0f / sqrtf((float)in));
-    gft_value_id bias = make_param(m, make_name(name, layer, "bias"), gft_shape_1(out), GFT_PARAM_BIAS, 0.0f, 0.2f);
+    gft_value_id kernel = make_param(m, make_name(name, layer, "kernel"), gft_shape_2(in, out),
+                                     GFT_PARAM_WEIGHT, 0.0f, 2.0f / sqrtf((float)in));
+    gft_value_id bias =
+        make_param(m, make_name(name, layer, "bias"), gft_shape_1(out), GFT_PARAM_BIAS, 0.0f, 0.2f);
     return MAKE_NODE(m, dense, layer, &attrs, x, kernel, bias);
 }
 
 /* ---- the models ---- */
 
-#define MAKER_CONV(stride, pad) ((gft_conv2d_attrs){.stride_h = (stride), .stride_w = (stride), .padding = (pad)})
+#define MAKER_CONV(stride, pad)                                                                    \
+    ((gft_conv2d_attrs){.stride_h = (stride), .stride_w = (stride), .padding = (pad)})
 
 /* Squeeze-excite on x (N,H,W,c). */
 static inline gft_value_id make_squeeze_excite(maker *m, gft_value_id x, int64_t c) {
     const gft_reduce_attrs spatial = {.axes = 0x6, .keep_dims = true};
     gft_graph_set_layer(m->graph, "se");
     gft_value_id s = MAKE_NODE(m, reduce_mean, "se/squeeze", &spatial, x);
-    s = make_conv(m, s, "se/reduce", &gft_op_conv2d, gft_shape_4(1, 1, c, 4), MAKER_CONV(1, GFT_PAD_SAME), 4);
+    s = make_conv(m, s, "se/reduce", &gft_op_conv2d, gft_shape_4(1, 1, c, 4),
+                  MAKER_CONV(1, GFT_PAD_SAME), 4);
     s = MAKE_NODE(m, relu, "se/relu", NULL, s);
-    s = make_conv(m, s, "se/expand", &gft_op_conv2d, gft_shape_4(1, 1, 4, c), MAKER_CONV(1, GFT_PAD_SAME), c);
+    s = make_conv(m, s, "se/expand", &gft_op_conv2d, gft_shape_4(1, 1, 4, c),
+                  MAKER_CONV(1, GFT_PAD_SAME), c);
     s = MAKE_NODE(m, hard_sigmoid, "se/gate", NULL, s);
     return MAKE_NODE(m, mul, "se/scale", NULL, x, s);
 }
@@ -136,17 +151,20 @@ static inline void make_cnn(maker *m) {
     gft_graph_set_layer(m->graph, "normalization");
     x = MAKE_NODE(m, sub, "normalization/sub", NULL, x, make_const(m, 127.0f));
     x = MAKE_NODE(m, mul, "normalization/mul", NULL, x, make_const(m, 1.0f / 128.0f));
-    x = make_conv(m, x, "stem/conv", &gft_op_conv2d, gft_shape_4(3, 3, 3, 8), MAKER_CONV(2, GFT_PAD_SAME), 0);
+    x = make_conv(m, x, "stem/conv", &gft_op_conv2d, gft_shape_4(3, 3, 3, 8),
+                  MAKER_CONV(2, GFT_PAD_SAME), 0);
     x = make_batch_norm(m, x, "stem/bn", 8, true);
     x = MAKE_NODE(m, relu6, "stem/activation", NULL, x);
     gft_conv2d_attrs padded = MAKER_CONV(2, GFT_PAD_EXPLICIT);
     padded.pads = (gft_pads){1, 1, 1, 1};
-    gft_value_id y = make_conv(m, x, "block/depthwise", &gft_op_depthwise_conv2d, gft_shape_4(3, 3, 8, 1), padded, 0);
+    gft_value_id y = make_conv(m, x, "block/depthwise", &gft_op_depthwise_conv2d,
+                               gft_shape_4(3, 3, 8, 1), padded, 0);
     y = make_batch_norm(m, y, "block/bn", 8, true);
     gft_graph_set_layer(m->graph, "block/activation");
     y = MAKE_NODE(m, silu, "block/activation", NULL, y);
     y = make_squeeze_excite(m, y, 8);
-    y = make_conv(m, y, "block/project", &gft_op_conv2d, gft_shape_4(1, 1, 8, 8), MAKER_CONV(1, GFT_PAD_VALID), 8);
+    y = make_conv(m, y, "block/project", &gft_op_conv2d, gft_shape_4(1, 1, 8, 8),
+                  MAKER_CONV(1, GFT_PAD_VALID), 8);
     const gft_pool_attrs pool = {2, 2, 2, 2, GFT_PAD_VALID, {0, 0, 0, 0}};
     gft_graph_set_layer(m->graph, "block/add");
     y = MAKE_NODE(m, add, "block/add", NULL, y, MAKE_NODE(m, max_pool, "block/pool", &pool, x));
@@ -167,7 +185,8 @@ static inline void make_cnn(maker *m) {
 static inline void make_pair(maker *m) {
     gft_value_id y = make_input(m, "y", GRAFT_F32, gft_shape_2(-1, 3));
     gft_value_id x = make_input(m, "a_x", GRAFT_F32, gft_shape_2(-1, 3));
-    gft_value_id sum = MAKE_NODE(m, sub, "difference", NULL, y, MAKE_NODE(m, mul, "twice", NULL, x, make_const(m, 2.0f)));
+    gft_value_id sum = MAKE_NODE(m, sub, "difference", NULL, y,
+                                 MAKE_NODE(m, mul, "twice", NULL, x, make_const(m, 2.0f)));
     gft_value_id p = make_dense(m, sum, "layer", 3, 3);
     make_output(m, "zeta", p);
     make_output(m, "alpha", MAKE_NODE(m, tanh, "squash", NULL, p));
@@ -176,7 +195,8 @@ static inline void make_pair(maker *m) {
 static inline void make_text(maker *m) {
     gft_value_id ids = make_input(m, "ids", GRAFT_S32, gft_shape_2(-1, -1));
     gft_graph_set_layer(m->graph, "embedding");
-    gft_value_id table = make_param(m, "embedding/table", gft_shape_2(50, 12), GFT_PARAM_WEIGHT, 0.0f, 1.0f);
+    gft_value_id table =
+        make_param(m, "embedding/table", gft_shape_2(50, 12), GFT_PARAM_WEIGHT, 0.0f, 1.0f);
     const gft_axis_attrs first = {.axis = 0};
     gft_value_id x = MAKE_NODE(m, gather, "embedding/gather", &first, table, ids);
     gft_graph_set_layer(m->graph, "norm");
@@ -190,7 +210,8 @@ static inline void make_text(maker *m) {
     const gft_matmul_attrs turn = {.transpose_b = true};
     const gft_matmul_attrs plain = {0};
     const gft_axis_attrs last = {.axis = -1};
-    gft_value_id scores = MAKE_NODE(m, softmax, "attention/softmax", &last, MAKE_NODE(m, matmul, "attention/scores", &turn, q, k));
+    gft_value_id scores = MAKE_NODE(m, softmax, "attention/softmax", &last,
+                                    MAKE_NODE(m, matmul, "attention/scores", &turn, q, k));
     x = MAKE_NODE(m, matmul, "attention/mix", &plain, scores, x);
     const gft_reduce_attrs sum = {.axes = 0x2};
     const gft_norm_attrs unit = {.epsilon = 1e-12f};
@@ -201,17 +222,24 @@ static inline void make_text(maker *m) {
 
 /* ---- one op each ---- */
 
-static inline gft_value_id make_picture(maker *m) { return make_input(m, "inputs", GRAFT_F32, gft_shape_4(-1, 9, 7, 4)); }
-static inline gft_value_id make_rows(maker *m) { return make_input(m, "inputs", GRAFT_F32, gft_shape_2(-1, 6)); }
+static inline gft_value_id make_picture(maker *m) {
+    return make_input(m, "inputs", GRAFT_F32, gft_shape_4(-1, 9, 7, 4));
+}
+static inline gft_value_id make_rows(maker *m) {
+    return make_input(m, "inputs", GRAFT_F32, gft_shape_2(-1, 6));
+}
 static inline gft_value_id make_positive(maker *m, gft_value_id x) {
-    return MAKE_NODE(m, add, "positive", NULL, MAKE_NODE(m, square, "squared", NULL, x), make_const(m, 0.5f));
+    return MAKE_NODE(m, add, "positive", NULL, MAKE_NODE(m, square, "squared", NULL, x),
+                     make_const(m, 0.5f));
 }
 
 static inline void make_op_conv_dilated(maker *m) {
     gft_conv2d_attrs attrs = MAKER_CONV(1, GFT_PAD_SAME);
     attrs.dilation_h = 2;
     attrs.dilation_w = 3;
-    make_output(m, "y", make_conv(m, make_picture(m), "conv", &gft_op_conv2d, gft_shape_4(3, 2, 4, 5), attrs, 5));
+    make_output(
+        m, "y",
+        make_conv(m, make_picture(m), "conv", &gft_op_conv2d, gft_shape_4(3, 2, 4, 5), attrs, 5));
 }
 static inline void make_op_conv_grouped(maker *m) {
     gft_conv2d_attrs attrs = MAKER_CONV(1, GFT_PAD_VALID);
@@ -220,26 +248,31 @@ static inline void make_op_conv_grouped(maker *m) {
     gft_value_id y = make_conv(m, x, "conv", &gft_op_conv2d, gft_shape_4(3, 3, 2, 6), attrs, 0);
     y = make_batch_norm(m, y, "bn", 6, true);
     make_output(m, "y", MAKE_NODE(m, relu, "relu", NULL, y));
-    make_output(m, "z", make_conv(m, x, "biased", &gft_op_conv2d, gft_shape_4(3, 3, 2, 6), attrs, 6));
+    make_output(m, "z",
+                make_conv(m, x, "biased", &gft_op_conv2d, gft_shape_4(3, 3, 2, 6), attrs, 6));
 }
 static inline void make_op_conv_uneven(maker *m) {
     gft_conv2d_attrs attrs = MAKER_CONV(2, GFT_PAD_EXPLICIT);
     attrs.stride_w = 1;
     attrs.pads = (gft_pads){0, 2, 1, 3};
-    make_output(m, "y", make_conv(m, make_picture(m), "conv", &gft_op_conv2d, gft_shape_4(3, 3, 4, 5), attrs, 5));
+    make_output(
+        m, "y",
+        make_conv(m, make_picture(m), "conv", &gft_op_conv2d, gft_shape_4(3, 3, 4, 5), attrs, 5));
 }
 static inline void make_op_depthwise(maker *m) {
     gft_conv2d_attrs attrs = MAKER_CONV(1, GFT_PAD_EXPLICIT);
     attrs.pads = (gft_pads){0, 1, 2, 0};
     attrs.dilation_h = attrs.dilation_w = 2;
-    gft_value_id x =
-        make_conv(m, make_picture(m), "dw", &gft_op_depthwise_conv2d, gft_shape_4(3, 3, 4, 2), attrs, 8);
+    gft_value_id x = make_conv(m, make_picture(m), "dw", &gft_op_depthwise_conv2d,
+                               gft_shape_4(3, 3, 4, 2), attrs, 8);
     make_output(m, "y", x);
 }
 static inline void make_op_depthwise_uneven(maker *m) {
     gft_conv2d_attrs attrs = MAKER_CONV(2, GFT_PAD_SAME);
     attrs.stride_w = 1;
-    make_output(m, "y", make_conv(m, make_picture(m), "dw", &gft_op_depthwise_conv2d, gft_shape_4(3, 3, 4, 2), attrs, 0));
+    make_output(m, "y",
+                make_conv(m, make_picture(m), "dw", &gft_op_depthwise_conv2d,
+                          gft_shape_4(3, 3, 4, 2), attrs, 0));
 }
 static inline void make_op_conv_epilogue(maker *m) {
     gft_value_id x = make_picture(m);
@@ -254,13 +287,16 @@ static inline void make_op_conv_epilogue(maker *m) {
     make_output(m, "y", make_node(m, &gft_op_conv2d, "conv", &attrs, 5, inputs));
 }
 static inline void make_op_dense_rank3(maker *m) {
-    gft_value_id x = make_input(m, "inputs", GRAFT_F32, gft_shape_of(3, (const int64_t[]){-1, -1, 6}));
+    gft_value_id x =
+        make_input(m, "inputs", GRAFT_F32, gft_shape_of(3, (const int64_t[]){-1, -1, 6}));
     make_output(m, "y", make_dense(m, x, "dense", 6, 5));
 }
 static inline void make_op_batch_norm_rows(maker *m) {
     make_output(m, "y", make_batch_norm(m, make_rows(m), "bn", 6, true));
 }
-#define MAKER_UNARY_OPS(X) X(relu) X(relu6) X(silu) X(sigmoid) X(hard_sigmoid) X(hard_swish) X(tanh) X(exp) X(neg) X(square)
+#define MAKER_UNARY_OPS(X)                                                                         \
+    X(relu)                                                                                        \
+    X(relu6) X(silu) X(sigmoid) X(hard_sigmoid) X(hard_swish) X(tanh) X(exp) X(neg) X(square)
 static inline void make_op_unary(maker *m) {
     gft_value_id x = make_rows(m);
     const gft_unary_attrs leaky = {.alpha = 0.3f};
@@ -329,8 +365,10 @@ static inline void make_op_moves(maker *m) {
     const gft_pad_attrs zeros = {.before = {0, 1, 0, 0}, .after = {0, 2, 1, 0}};
     const gft_pad_attrs ones = {.before = {0, 0, 3, 1}, .after = {0, 0, 0, 0}, .value = 1.5f};
     const gft_slice_attrs box = {.begin = {0, 2, 1, 0}, .size = {-1, 3, -1, 2}};
-    const gft_strided_slice_attrs steps = {
-        .begin = {0, INT64_MAX, 1, 2}, .end = {INT64_MAX, INT64_MIN, -1, 3}, .stride = {1, -2, 2, 1}, .shrink_mask = 8};
+    const gft_strided_slice_attrs steps = {.begin = {0, INT64_MAX, 1, 2},
+                                           .end = {INT64_MAX, INT64_MIN, -1, 3},
+                                           .stride = {1, -2, 2, 1},
+                                           .shrink_mask = 8};
     const gft_transpose_attrs perm = {.perm = {0, 3, 1, 2}};
     const gft_shape_attrs flat = {.shape = {2, {-1, 63 * 4}}};
     const gft_axis_attrs channel = {.axis = 3};
@@ -341,7 +379,9 @@ static inline void make_op_moves(maker *m) {
     make_output(m, "steps", MAKE_NODE(m, strided_slice, "steps", &steps, x));
     make_output(m, "turned", MAKE_NODE(m, transpose, "turned", &perm, x));
     make_output(m, "flat", MAKE_NODE(m, reshape, "flat", &flat, x));
-    make_output(m, "joined", MAKE_NODE(m, concat, "joined", &channel, x, MAKE_NODE(m, neg, "minus", NULL, x), x));
+    make_output(
+        m, "joined",
+        MAKE_NODE(m, concat, "joined", &channel, x, MAKE_NODE(m, neg, "minus", NULL, x), x));
     static const int32_t picks[3] = {2, 0, 3};
     const graft_tensor_desc desc = {GRAFT_S32, {1, {3}}, NULL};
     gft_value_id indices = -1;
@@ -349,15 +389,21 @@ static inline void make_op_moves(maker *m) {
     make_output(m, "picked", MAKE_NODE(m, gather, "picked", &row, x, indices));
 }
 static inline void make_op_two_unknowns(maker *m) {
-    gft_value_id x = make_input(m, "inputs", GRAFT_F32, gft_shape_of(3, (const int64_t[]){-1, -1, 6}));
+    gft_value_id x =
+        make_input(m, "inputs", GRAFT_F32, gft_shape_of(3, (const int64_t[]){-1, -1, 6}));
     const gft_shape_attrs split = {.shape = {4, {-1, -1, 2, 3}}};
     gft_value_id y = MAKE_NODE(m, reshape, "split", &split, x);
     const gft_shape_attrs wide = {.shape = {4, {-1, -1, 2, 3}}};
-    gft_value_id v = make_param(m, "v", gft_shape_of(4, (const int64_t[]){1, 1, 2, 3}), GFT_PARAM_WEIGHT, 0.0f, 1.0f);
+    gft_value_id v = make_param(m, "v", gft_shape_of(4, (const int64_t[]){1, 1, 2, 3}),
+                                GFT_PARAM_WEIGHT, 0.0f, 1.0f);
     make_output(m, "split", y);
-    make_output(m, "back", MAKE_NODE(m, reshape, "back", &wide, MAKE_NODE(m, mul, "mul", NULL, y, v), y));
+    make_output(m, "back",
+                MAKE_NODE(m, reshape, "back", &wide, MAKE_NODE(m, mul, "mul", NULL, y, v), y));
 }
-/* Odd names: characters TensorFlow does not allow in nodes, and names that collide when they are replaced. */
+/*
+ * Odd names: characters TensorFlow does not allow in nodes, and names that collide when they are
+ * replaced.
+ */
 static inline void make_names(maker *m) {
     gft_value_id x = make_input(m, "Input Tensor:0", GRAFT_F32, gft_shape_2(-1, 3));
     gft_value_id a = make_param(m, "a b/kernel", gft_shape_2(3, 3), GFT_PARAM_WEIGHT, 0.0f, 1.0f);
@@ -398,7 +444,10 @@ static const maker_kind maker_kinds[] = {
 };
 #define MAKER_KINDS (sizeof maker_kinds / sizeof maker_kinds[0])
 
-/* Makes a model of a kind with the signature serving_default; "cnn" has preprocessing and labels too. */
+/*
+ * Makes a model of a kind with the signature serving_default; "cnn" has preprocessing and labels
+ * too.
+ */
 static inline graft_status make_model(const char *kind, graft_model **out, graft_error *err) {
     static const char *const labels[] = {"cat", "dog", "fish", "bird of prey"};
     graft_model *model = NULL;

@@ -1,7 +1,8 @@
 /*
- * Checks one op through the graph, the way it is used: a graph of one node, a plan, a run with 1 and with 7 threads (the
- * bits must agree), the first output compared with a plain loop in double, and the gradients that autodiff makes compared
- * with central differences of that loop. With `symbolic`, the graph is built with unknown dimensions first.
+ * Checks one op through the graph, the way it is used: a graph of one node, a plan, a run with 1
+ * and with 7 threads (the bits must agree), the first output compared with a plain loop in double,
+ * and the gradients that autodiff makes compared with central differences of that loop. With
+ * `symbolic`, the graph is built with unknown dimensions first.
  */
 #ifndef GFT_TEST_OP_CHECK_H
 #define GFT_TEST_OP_CHECK_H
@@ -273,8 +274,8 @@ static inline void check_differences(const op_check *c, const float *w, int32_t 
 }
 
 /*
- * Gradients of sum(output 0 * w) through autodiff, after check_forward: results and which inputs they
- * belong to; returns how many.
+ * Gradients of sum(output 0 * w) through autodiff, after check_forward: results and which inputs
+ * they belong to; returns how many.
  */
 static inline int32_t check_run_gradients(const op_check *c, bool symbolic, const float *w,
                                           int32_t which[CHECK_INPUTS],
@@ -334,7 +335,10 @@ static inline void check_gradients(op_check *c, bool symbolic) {
     gft_free(w);
 }
 
-/* Everything: forward and gradients, with known dimensions and (if given) with unknown ones. Frees the inputs. */
+/*
+ * Everything: forward and gradients, with known dimensions and (if given) with unknown ones. Frees
+ * the inputs.
+ */
 static inline void check_op(op_check *c) {
     for (int symbolic = 0; symbolic <= (c->symbolic != 0); symbolic++) {
         check_forward(c, symbolic != 0);
@@ -344,7 +348,10 @@ static inline void check_op(op_check *c) {
     check_free(c);
 }
 
-/* Runs the tests once per CPU level, each in a process of its own: the kernel table is filled once per process. */
+/*
+ * Runs the tests once per CPU level, each in a process of its own: the kernel table is filled once
+ * per process.
+ */
 static inline int check_each_level(int (*tests)(void)) {
     static const char *const levels[] = {"scalar", "avx2", ""};
     int failed = 0;

@@ -1,6 +1,7 @@
 /*
- * Runs one op alone, the way a plan does: infer, prepare, then each phase over a thread pool. Outputs lie between guard
- * words, all scratch is filled with NaN before each run. For tests of ops.
+ * Runs one op alone, the way a plan does: infer, prepare, then each phase over a thread pool.
+ * Outputs lie between guard words, all scratch is filled with NaN before each run. For tests of
+ * ops.
  */
 #ifndef GFT_TEST_OP_RUNNER_H
 #define GFT_TEST_OP_RUNNER_H
@@ -37,7 +38,8 @@ static inline graft_status op_case_infer(op_case *c, graft_error *err) {
     const void *constants[RUNNER_MAX] = {0};
     for (int32_t i = 0; i < c->input_count; i++)
         constants[i] = c->constants >> i & 1u ? c->data[i] : NULL;
-    gft_infer in = {"node", c->attrs, c->inputs, c->input_count, constants, c->outputs, c->op->outputs};
+    gft_infer in = {"node",    c->attrs,   c->inputs,     c->input_count,
+                    constants, c->outputs, c->op->outputs};
     return c->op->infer(&in, err);
 }
 
@@ -103,18 +105,32 @@ static inline void op_case_run(op_case *c, int threads) {
         memset(p, 0xff, bytes[i] + 2 * RUNNER_GUARD); /* NaN inside as well */
         c->results[i] = outputs[i] = p + RUNNER_GUARD;
     }
-    gft_prepare prepare = {.node = "node", .attrs = c->attrs, .inputs = c->inputs, .input_count = c->input_count,
-                           .outputs = c->outputs, .output_count = c->op->outputs, .constants = constants, .arena = &arena,
-                           .phases = 1, .tasks = {1, 1, 1}};
+    gft_prepare prepare = {.node = "node",
+                           .attrs = c->attrs,
+                           .inputs = c->inputs,
+                           .input_count = c->input_count,
+                           .outputs = c->outputs,
+                           .output_count = c->op->outputs,
+                           .constants = constants,
+                           .arena = &arena,
+                           .phases = 1,
+                           .tasks = {1, 1, 1}};
     if (c->op->prepare && c->op->prepare(&prepare, &err) != GRAFT_OK)
         fail_msg("%s", err.message);
     gft_pool *pool = op_case_pool(threads);
-    op_case_step step = {.op = c->op, .worker_bytes = gft_size_align(prepare.worker_scratch_bytes, 64) + 64};
+    op_case_step step = {.op = c->op,
+                         .worker_bytes = gft_size_align(prepare.worker_scratch_bytes, 64) + 64};
     char *scratch = op_case_scratch(prepare.scratch_bytes);
     step.worker = op_case_scratch(step.worker_bytes * (size_t)threads);
-    step.exec = (gft_exec){.state = prepare.state, .attrs = c->attrs, .inputs_desc = c->inputs, .outputs_desc = c->outputs,
-                           .inputs = c->data, .outputs = outputs, .input_count = c->input_count,
-                           .output_count = c->op->outputs, .scratch = scratch};
+    step.exec = (gft_exec){.state = prepare.state,
+                           .attrs = c->attrs,
+                           .inputs_desc = c->inputs,
+                           .outputs_desc = c->outputs,
+                           .inputs = c->data,
+                           .outputs = outputs,
+                           .input_count = c->input_count,
+                           .output_count = c->op->outputs,
+                           .scratch = scratch};
     for (step.exec.phase = 0; step.exec.phase < prepare.phases; step.exec.phase++)
         gft_pool_run(pool, prepare.tasks[step.exec.phase], op_case_task, &step);
     for (int32_t i = 0; i < c->op->outputs; i++)
@@ -155,16 +171,24 @@ static inline int64_t random_in(gft_rng *rng, int64_t low, int64_t high) {
     return low + (int64_t)gft_rng_below(rng, (uint32_t)(high - low + 1));
 }
 
-/* |got - want| <= (1 + terms) * 1.2e-7 * magnitude, where magnitude bounds the sum of absolute terms. */
-static inline void assert_sums_close(const float *got, const double *want, const double *magnitude, int64_t n, double terms) {
+/*
+ * |got - want| <= (1 + terms) * 1.2e-7 * magnitude, where magnitude bounds the sum of absolute
+ * terms.
+ */
+static inline void assert_sums_close(const float *got, const double *want, const double *magnitude,
+                                     int64_t n, double terms) {
     for (int64_t i = 0; i < n; i++) {
         double bound = (2.0 + terms) * 6e-8 * magnitude[i] + 1e-30;
         if (!(fabs((double)got[i] - want[i]) <= bound))
-            fail_msg("element %lld: %.9g, expected %.9g within %g", (long long)i, (double)got[i], want[i], bound);
+            fail_msg("element %lld: %.9g, expected %.9g within %g", (long long)i, (double)got[i],
+                     want[i], bound);
     }
 }
 
-/* Runs the tests once per CPU level, each in a process of its own (the kernel table is filled once per process). */
+/*
+ * Runs the tests once per CPU level, each in a process of its own (the kernel table is filled once
+ * per process).
+ */
 static inline int run_on_each_level(int (*tests)(void)) {
     static const char *const levels[] = {"scalar", "avx2", ""};
     int failed = 0;

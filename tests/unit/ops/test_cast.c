@@ -1,5 +1,6 @@
 /*
- * cast between every pair of types: values in range, wrapping integers, floats beyond an integer's range, NaN; gradients.
+ * cast between every pair of types: values in range, wrapping integers, floats beyond an integer's
+ * range, NaN; gradients.
  */
 #include "base/float16.h"
 #include "unit/ops/op_check.h"

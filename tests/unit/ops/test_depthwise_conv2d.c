@@ -1,6 +1,6 @@
 /*
- * depthwise_conv2d against a direct loop in double: random shapes, paddings, multipliers and epilogues, the shapes of
- * mobile nets, shape errors, empty tensors, threads, every CPU level.
+ * depthwise_conv2d against a direct loop in double: random shapes, paddings, multipliers and
+ * epilogues, the shapes of mobile nets, shape errors, empty tensors, threads, every CPU level.
  */
 #include "ops/conv_geometry.h"
 #include "ops/ops.h"
@@ -10,7 +10,9 @@ static void halve(const float *x, float *y, int64_t n, float alpha) {
     for (int64_t i = 0; i < n; i++)
         y[i] = alpha * x[i];
 }
-static gft_unary_f32_fn halve_kernel(void) { return halve; }
+static gft_unary_f32_fn halve_kernel(void) {
+    return halve;
+}
 static const gft_op op_relu6 = {.name = "relu6", .kind = GFT_KIND_UNARY, .unary = halve_kernel};
 static const gft_op op_halve = {.name = "halve", .kind = GFT_KIND_UNARY, .unary = halve_kernel};
 
@@ -45,7 +47,8 @@ static void check_case(gft_rng *rng, conv_setup s) {
     double *magnitude = gft_calloc((size_t)count, sizeof(double));
     conv_reference(&s, CONV_FORWARD, x, f, NULL, want, magnitude);
     for (int64_t i = 0; i < count; i++) {
-        want[i] += (e->has_bias ? (double)bias[i % s.oc] : 0.0) + (e->has_residual ? (double)residual[i] : 0.0);
+        want[i] += (e->has_bias ? (double)bias[i % s.oc] : 0.0) +
+                   (e->has_residual ? (double)residual[i] : 0.0);
         if (e->activation == &op_relu6)
             want[i] = fmin(fmax(want[i], 0.0), 6.0);
         else if (e->activation)
@@ -69,13 +72,24 @@ static void test_random(void **state) {
 static void test_mobile_shapes(void **state) {
     (void)state;
     gft_rng rng = gft_rng_make(22, GFT_RNG_TEST, 0);
-    static const int64_t shapes[][4] = {{28, 96, 3, 1}, {29, 64, 3, 2}, {14, 240, 5, 1}, {28, 100, 5, 2}, {7, 672, 5, 1},
-                                        {14, 72, 7, 1}, {15, 40, 7, 2}, {7, 1152, 3, 1}, {1, 32, 3, 1}, {2, 8, 5, 2}};
+    static const int64_t shapes[][4] = {
+        {28, 96, 3, 1}, {29, 64, 3, 2}, {14, 240, 5, 1}, {28, 100, 5, 2}, {7, 672, 5, 1},
+        {14, 72, 7, 1}, {15, 40, 7, 2}, {7, 1152, 3, 1}, {1, 32, 3, 1},   {2, 8, 5, 2}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int64_t *d = shapes[i];
-        conv_setup s = {.depthwise = true, .n = 2, .h = d[0], .w = d[0], .c = d[1], .kh = d[2], .kw = d[2], .oc = d[1],
+        conv_setup s = {.depthwise = true,
+                        .n = 2,
+                        .h = d[0],
+                        .w = d[0],
+                        .c = d[1],
+                        .kh = d[2],
+                        .kw = d[2],
+                        .oc = d[1],
                         .groups = d[1]};
-        s.attrs = (gft_conv2d_attrs){.stride_h = d[3], .stride_w = d[3], .dilation_h = 1, .dilation_w = 1,
+        s.attrs = (gft_conv2d_attrs){.stride_h = d[3],
+                                     .stride_w = d[3],
+                                     .dilation_h = 1,
+                                     .dilation_w = 1,
                                      .padding = GFT_PAD_SAME};
         conv_setup_finish(&s);
         check_case(&rng, s);
@@ -129,4 +143,6 @@ static int all(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
-int main(void) { return run_on_each_level(all); }
+int main(void) {
+    return run_on_each_level(all);
+}

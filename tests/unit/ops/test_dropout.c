@@ -1,6 +1,6 @@
 /*
- * dropout: how many elements go, the scale of the rest, the same draws in its gradient, other draws for another step, seed or
- * key; independence of threads.
+ * dropout: how many elements go, the scale of the rest, the same draws in its gradient, other draws
+ * for another step, seed or key; independence of threads.
  */
 #include "unit/ops/op_check.h"
 

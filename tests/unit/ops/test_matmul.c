@@ -1,13 +1,14 @@
 /*
- * matmul and dense against direct loops in double: transposes, broadcasting of leading dimensions, vectors and single
- * rows, epilogues, packed and unpacked right-hand sides, empty matrices, shape errors, threads, every CPU level.
+ * matmul and dense against direct loops in double: transposes, broadcasting of leading dimensions,
+ * vectors and single rows, epilogues, packed and unpacked right-hand sides, empty matrices, shape
+ * errors, threads, every CPU level.
  */
 #include "ops/ops.h"
 #include "unit/ops/op_runner.h"
 
 typedef struct product {
     int64_t m, k, n;
-    int32_t lead;                /* leading dimensions of y */
+    int32_t lead;                 /* leading dimensions of y */
     int64_t a_lead[3], b_lead[3]; /* each equal to that of y, or 1 */
     gft_matmul_attrs attrs;
 } product;
@@ -24,7 +25,8 @@ static int64_t lead_index(const int64_t *dims, const int64_t *full, int32_t lead
     return at;
 }
 
-static void reference(const product *p, const float *a, const float *b, double *want, double *magnitude) {
+static void reference(const product *p, const float *a, const float *b, double *want,
+                      double *magnitude) {
     int64_t full[3];
     int64_t batches = 1;
     for (int32_t d = 0; d < p->lead; d++)
@@ -45,7 +47,8 @@ static void reference(const product *p, const float *a, const float *b, double *
     }
 }
 
-static graft_shape operand(const int64_t *lead, int32_t count, int64_t rows, int64_t cols, bool transpose) {
+static graft_shape operand(const int64_t *lead, int32_t count, int64_t rows, int64_t cols,
+                           bool transpose) {
     graft_shape s = {.rank = count};
     for (int32_t d = 0; d < count; d++)
         s.dims[d] = lead[d];
@@ -59,7 +62,10 @@ static void check_product(gft_rng *rng, product p) {
     graft_shape sb = operand(p.b_lead, p.lead, p.k, p.n, p.attrs.transpose_b);
     float *a = random_floats(rng, gft_shape_elems(&sa));
     float *b = random_floats(rng, gft_shape_elems(&sb));
-    op_case c = {.op = &gft_op_matmul, .attrs = &p.attrs, .input_count = 2, .constants = gft_rng_below(rng, 2) ? 2u : 0u};
+    op_case c = {.op = &gft_op_matmul,
+                 .attrs = &p.attrs,
+                 .input_count = 2,
+                 .constants = gft_rng_below(rng, 2) ? 2u : 0u};
     c.inputs[0] = gft_desc_f32(sa);
     c.inputs[1] = gft_desc_f32(sb);
     /* leading ones of b may be left out */
@@ -86,7 +92,8 @@ static void test_random(void **state) {
     (void)state;
     gft_rng rng = gft_rng_make(41, GFT_RNG_TEST, 0);
     for (int i = 0; i < 200; i++) {
-        product p = {.m = random_in(&rng, 1, 40), .k = random_in(&rng, 1, 70), .n = random_in(&rng, 1, 50)};
+        product p = {
+            .m = random_in(&rng, 1, 40), .k = random_in(&rng, 1, 70), .n = random_in(&rng, 1, 50)};
         p.lead = (int32_t)random_in(&rng, 0, 3);
         for (int32_t d = 0; d < p.lead; d++) {
             int64_t size = random_in(&rng, 1, 3);
@@ -102,10 +109,13 @@ static void test_random(void **state) {
 static void test_large(void **state) {
     (void)state;
     gft_rng rng = gft_rng_make(42, GFT_RNG_TEST, 0);
-    static const int64_t sizes[][3] = {{1, 1300, 300}, {100, 700, 130}, {1200, 20, 40}, {7, 257, 513}};
+    static const int64_t sizes[][3] = {
+        {1, 1300, 300}, {100, 700, 130}, {1200, 20, 40}, {7, 257, 513}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (int t = 0; t < 4; t++)
-            check_product(&rng, (product){.m = sizes[i][0], .k = sizes[i][1], .n = sizes[i][2],
+            check_product(&rng, (product){.m = sizes[i][0],
+                                          .k = sizes[i][1],
+                                          .n = sizes[i][2],
                                           .attrs = {.transpose_a = t & 1, .transpose_b = t >> 1}});
 }
 
@@ -117,7 +127,13 @@ static void test_empty(void **state) {
         check_product(&rng, (product){.m = 0, .k = 4, .n = 5, .attrs = attrs});
         check_product(&rng, (product){.m = 3, .k = 0, .n = 5, .attrs = attrs}); /* zeros */
         check_product(&rng, (product){.m = 3, .k = 4, .n = 0, .attrs = attrs});
-        check_product(&rng, (product){.m = 3, .k = 4, .n = 5, .lead = 2, .a_lead = {2, 0}, .b_lead = {2, 0}, .attrs = attrs});
+        check_product(&rng, (product){.m = 3,
+                                      .k = 4,
+                                      .n = 5,
+                                      .lead = 2,
+                                      .a_lead = {2, 0},
+                                      .b_lead = {2, 0},
+                                      .attrs = attrs});
     }
 }
 
@@ -147,7 +163,9 @@ static void negate(const float *x, float *y, int64_t n, float alpha) {
     for (int64_t i = 0; i < n; i++)
         y[i] = -alpha * x[i];
 }
-static gft_unary_f32_fn negate_kernel(void) { return negate; }
+static gft_unary_f32_fn negate_kernel(void) {
+    return negate;
+}
 static const gft_op op_negate = {.name = "negate", .kind = GFT_KIND_UNARY, .unary = negate_kernel};
 static const gft_op op_relu = {.name = "relu", .kind = GFT_KIND_UNARY, .unary = negate_kernel};
 
@@ -166,7 +184,10 @@ static void check_dense(gft_rng *rng, graft_shape x_shape, int64_t n) {
     float *w = random_floats(rng, k * n);
     float *bias = random_floats(rng, n);
     float *residual = random_floats(rng, gft_shape_elems(&y_shape));
-    op_case c = {.op = &gft_op_dense, .attrs = &attrs, .input_count = 2, .constants = gft_rng_below(rng, 2) ? 2u : 0u};
+    op_case c = {.op = &gft_op_dense,
+                 .attrs = &attrs,
+                 .input_count = 2,
+                 .constants = gft_rng_below(rng, 2) ? 2u : 0u};
     c.inputs[0] = gft_desc_f32(x_shape);
     c.inputs[1] = gft_desc_f32(gft_shape_2(k, n));
     c.data[0] = x;
@@ -183,9 +204,11 @@ static void check_dense(gft_rng *rng, graft_shape x_shape, int64_t n) {
     int64_t count = gft_shape_elems(&y_shape);
     double *want = gft_calloc((size_t)count, sizeof(double));
     double *magnitude = gft_calloc((size_t)count, sizeof(double));
-    reference(&(product){.m = k ? gft_shape_elems(&x_shape) / k : 0, .k = k, .n = n}, x, w, want, magnitude);
+    reference(&(product){.m = k ? gft_shape_elems(&x_shape) / k : 0, .k = k, .n = n}, x, w, want,
+              magnitude);
     for (int64_t i = 0; i < count; i++) {
-        want[i] += (e->has_bias ? (double)bias[i % n] : 0.0) + (e->has_residual ? (double)residual[i] : 0.0);
+        want[i] += (e->has_bias ? (double)bias[i % n] : 0.0) +
+                   (e->has_residual ? (double)residual[i] : 0.0);
         want[i] = kind == 1 ? fmax(want[i], 0.0) : kind == 2 ? -2.0 * want[i] : want[i];
         magnitude[i] = 2.0 * (magnitude[i] + 2.0);
     }
@@ -231,10 +254,13 @@ static void test_dense_errors(void **state) {
 
 static int all(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),        cmocka_unit_test(test_large), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_matmul_errors), cmocka_unit_test(test_dense), cmocka_unit_test(test_dense_errors),
+        cmocka_unit_test(test_random), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_empty),  cmocka_unit_test(test_matmul_errors),
+        cmocka_unit_test(test_dense),  cmocka_unit_test(test_dense_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
-int main(void) { return run_on_each_level(all); }
+int main(void) {
+    return run_on_each_level(all);
+}

@@ -1,6 +1,6 @@
 /*
- * Gradients of conv2d, depthwise_conv2d, dense and matmul through autodiff, against central differences of plain loops in
- * double; an epilogue with an activation is refused.
+ * Gradients of conv2d, depthwise_conv2d, dense and matmul through autodiff, against central
+ * differences of plain loops in double; an epilogue with an activation is refused.
  */
 #include "unit/ops/conv_reference.h"
 #include "unit/ops/op_check.h"
@@ -25,7 +25,8 @@ static void conv_loop(const op_check *c, const double *const *x, double *y) {
             int64_t ih = oh * s->attrs.stride_h - s->top + t / s->kw * s->attrs.dilation_h;
             int64_t iw = ow * s->attrs.stride_w - s->left + t % s->kw * s->attrs.dilation_w;
             for (int64_t k = 0; ih >= 0 && ih < s->h && iw >= 0 && iw < s->w && k < gc; k++)
-                sum += x[0][((n * s->h + ih) * s->w + iw) * s->c + oc / goc * gc + k] * x[1][(t * gc + k) * s->oc + oc];
+                sum += x[0][((n * s->h + ih) * s->w + iw) * s->c + oc / goc * gc + k] *
+                       x[1][(t * gc + k) * s->oc + oc];
         }
         y[i] = sum;
     }
@@ -35,7 +36,9 @@ static void check_conv(conv_setup s) {
     conv_setup_finish(&s);
     s.attrs.epilogue.has_bias = s.attrs.epilogue.has_residual = true;
     setup = s;
-    op_check c = {.op = s.depthwise ? &gft_op_depthwise_conv2d : &gft_op_conv2d, .attrs = &setup.attrs, .reference = conv_loop,
+    op_check c = {.op = s.depthwise ? &gft_op_depthwise_conv2d : &gft_op_conv2d,
+                  .attrs = &setup.attrs,
+                  .reference = conv_loop,
                   .differentiable = 15};
     check_input(&c, GRAFT_F32, gft_shape_4(s.n, s.h, s.w, s.c), -1, 1);
     check_input(&c, GRAFT_F32, conv_filter_shape(&s), -1, 1);
@@ -47,18 +50,44 @@ static void check_conv(conv_setup s) {
 static void test_conv2d(void **state) {
     (void)state;
     gft_conv2d_attrs a = {.stride_h = 2, .stride_w = 1, .padding = GFT_PAD_SAME, .groups = 2};
-    check_conv((conv_setup){.attrs = {.stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1}, .n = 2, .h = 5, .w = 4,
-                            .c = 3, .kh = 3, .kw = 2, .oc = 4, .groups = 1});
+    check_conv(
+        (conv_setup){.attrs = {.stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1},
+                     .n = 2,
+                     .h = 5,
+                     .w = 4,
+                     .c = 3,
+                     .kh = 3,
+                     .kw = 2,
+                     .oc = 4,
+                     .groups = 1});
     a.dilation_h = a.dilation_w = 1;
-    check_conv((conv_setup){.attrs = a, .n = 1, .h = 6, .w = 5, .c = 4, .kh = 3, .kw = 3, .oc = 6, .groups = 2});
+    check_conv((conv_setup){
+        .attrs = a, .n = 1, .h = 6, .w = 5, .c = 4, .kh = 3, .kw = 3, .oc = 6, .groups = 2});
 }
 
 static void test_depthwise(void **state) {
     (void)state;
-    gft_conv2d_attrs a = {.stride_h = 2, .stride_w = 2, .dilation_h = 1, .dilation_w = 1, .padding = GFT_PAD_SAME};
-    check_conv((conv_setup){.attrs = a, .depthwise = true, .n = 2, .h = 6, .w = 7, .c = 3, .kh = 3, .kw = 3, .oc = 3,
+    gft_conv2d_attrs a = {
+        .stride_h = 2, .stride_w = 2, .dilation_h = 1, .dilation_w = 1, .padding = GFT_PAD_SAME};
+    check_conv((conv_setup){.attrs = a,
+                            .depthwise = true,
+                            .n = 2,
+                            .h = 6,
+                            .w = 7,
+                            .c = 3,
+                            .kh = 3,
+                            .kw = 3,
+                            .oc = 3,
                             .groups = 3});
-    check_conv((conv_setup){.attrs = a, .depthwise = true, .n = 1, .h = 5, .w = 5, .c = 2, .kh = 3, .kw = 3, .oc = 6,
+    check_conv((conv_setup){.attrs = a,
+                            .depthwise = true,
+                            .n = 1,
+                            .h = 5,
+                            .w = 5,
+                            .c = 2,
+                            .kh = 3,
+                            .kw = 3,
+                            .oc = 6,
                             .groups = 2});
 }
 
@@ -77,9 +106,11 @@ static void dense_loop(const op_check *c, const double *const *x, double *y) {
 static void test_dense(void **state) {
     (void)state;
     static const gft_dense_attrs attrs = {.epilogue = {.has_bias = true}};
-    const graft_shape shapes[] = {gft_shape_1(5), gft_shape_2(4, 5), {3, {2, 3, 5}}, gft_shape_4(2, 1, 3, 5)};
+    const graft_shape shapes[] = {
+        gft_shape_1(5), gft_shape_2(4, 5), {3, {2, 3, 5}}, gft_shape_4(2, 1, 3, 5)};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-        op_check c = {.op = &gft_op_dense, .attrs = &attrs, .reference = dense_loop, .differentiable = 7};
+        op_check c = {
+            .op = &gft_op_dense, .attrs = &attrs, .reference = dense_loop, .differentiable = 7};
         check_input(&c, GRAFT_F32, shapes[i], -1, 1);
         check_input(&c, GRAFT_F32, gft_shape_2(5, 6), -1, 1);
         check_input(&c, GRAFT_F32, gft_shape_1(6), -1, 1);
@@ -99,7 +130,8 @@ static void matmul_loop(const op_check *c, const double *const *x, double *y) {
         int64_t n = i % N;
         y[i] = 0.0;
         for (int64_t k = 0; k < K; k++)
-            y[i] += p[a->transpose_a ? k * M + m : m * K + k] * q[a->transpose_b ? n * K + k : k * N + n];
+            y[i] += p[a->transpose_a ? k * M + m : m * K + k] *
+                    q[a->transpose_b ? n * K + k : k * N + n];
     }
 }
 
@@ -107,9 +139,13 @@ static void test_matmul(void **state) {
     (void)state;
     for (int t = 0; t < 4; t++) {
         gft_matmul_attrs attrs = {t & 1, t >> 1};
-        op_check c = {.op = &gft_op_matmul, .attrs = &attrs, .reference = matmul_loop, .differentiable = 3};
-        check_input(&c, GRAFT_F32, attrs.transpose_a ? gft_shape_4(2, 1, 3, 4) : gft_shape_4(2, 1, 4, 3), -1, 1);
-        check_input(&c, GRAFT_F32, (graft_shape){3, {3, attrs.transpose_b ? 5 : 3, attrs.transpose_b ? 3 : 5}}, -1, 1);
+        op_check c = {
+            .op = &gft_op_matmul, .attrs = &attrs, .reference = matmul_loop, .differentiable = 3};
+        check_input(&c, GRAFT_F32,
+                    attrs.transpose_a ? gft_shape_4(2, 1, 3, 4) : gft_shape_4(2, 1, 4, 3), -1, 1);
+        check_input(&c, GRAFT_F32,
+                    (graft_shape){3, {3, attrs.transpose_b ? 5 : 3, attrs.transpose_b ? 3 : 5}}, -1,
+                    1);
         check_op(&c);
     }
 }
@@ -130,7 +166,8 @@ static void test_activation_refused(void **state) {
     ASSERT_OK(gft_graph_input(graph, "x", &x, &in[0], &err));
     ASSERT_OK(gft_graph_input(graph, "w", &w, &in[1], &err));
     ASSERT_OK(gft_graph_add(graph, &gft_op_dense, "head", &attrs, in, 2, &y, &err));
-    assert_int_equal(gft_autodiff(graph, y, in, 1, gft_ops_gradients(), &grad, &err), GRAFT_UNIMPLEMENTED);
+    assert_int_equal(gft_autodiff(graph, y, in, 1, gft_ops_gradients(), &grad, &err),
+                     GRAFT_UNIMPLEMENTED);
     assert_non_null(strstr(err.message, "head"));
     assert_non_null(strstr(err.message, "before fusing"));
     gft_graph_free(graph);
@@ -138,8 +175,11 @@ static void test_activation_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv2d), cmocka_unit_test(test_depthwise),         cmocka_unit_test(test_dense),
-        cmocka_unit_test(test_matmul), cmocka_unit_test(test_activation_refused),
+        cmocka_unit_test(test_conv2d),
+        cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_matmul),
+        cmocka_unit_test(test_activation_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * The tables made from op_list.h: every op is found by the name it is listed under, is complete, and has its gradient where
- * the list says so.
+ * The tables made from op_list.h: every op is found by the name it is listed under, is complete,
+ * and has its gradient where the list says so.
  */
 #include "unit/ops/op_check.h"
 

@@ -1,6 +1,6 @@
 /*
- * resize by TensorFlow's three rules, bilinear and nearest, against values recorded from TensorFlow and a plain loop, with
- * gradients.
+ * resize by TensorFlow's three rules, bilinear and nearest, against values recorded from TensorFlow
+ * and a plain loop, with gradients.
  */
 #include "unit/ops/op_check.h"
 
@@ -74,7 +74,9 @@ static void test_rules(void **state) {
     run_resize(gft_shape_4(2, 57, 43, 7), 64, 64, 1, false);
 }
 
-/* tf.raw_ops.ResizeBilinear / ResizeNearestNeighbor (TensorFlow 2.21) of [[1,2,3],[4,5,6]] to 3x4. */
+/*
+ * tf.raw_ops.ResizeBilinear / ResizeNearestNeighbor (TensorFlow 2.21) of [[1,2,3],[4,5,6]] to 3x4.
+ */
 static void test_recorded(void **state) {
     (void)state;
 #include "unit/ops/resize_recorded.h"

@@ -1,6 +1,6 @@
 /*
- * Ops that move elements: reshape, concat, slice, strided_slice, pad, transpose, gather; any element type, gradients, unknown
- * dimensions, errors.
+ * Ops that move elements: reshape, concat, slice, strided_slice, pad, transpose, gather; any
+ * element type, gradients, unknown dimensions, errors.
  */
 #include "unit/ops/op_check.h"
 
