@@ -80,6 +80,15 @@ def cpu_name():
     return os.uname().machine
 
 
+def torch_version():
+    """None without PyTorch; BENCH_TORCH_PYTHON may name another python that has it."""
+    python = os.environ.get("BENCH_TORCH_PYTHON")
+    if not python:
+        return None
+    done = subprocess.run([python, "-c", "import importlib.metadata as m; print(m.version('torch'))"], capture_output=True, text=True)
+    return done.stdout.strip() or None
+
+
 def machine():
     """What a figure must be read with: processor, cores, load, versions, date."""
     versions = {}
@@ -88,6 +97,7 @@ def machine():
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = None
+    versions["torch"] = versions["torch"] or torch_version()
     versions["graft"] = graft("--version").strip()
     return {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "system": " ".join(os.uname()[i] for i in (0, 2, 4)),
             "load_before": round(os.getloadavg()[0], 2), "versions": versions, "graft_cpu": os.environ.get("GRAFT_CPU"),

@@ -20,6 +20,7 @@ from bench_common import (BACKBONE, CLASSIFIER, GRAFT, OUT, graft, graft_json, m
 
 HERE = pathlib.Path(__file__).resolve().parent
 PARTS = ("latency", "features", "start", "head")
+TORCH_PYTHON = os.environ.get("BENCH_TORCH_PYTHON", sys.executable)
 NAMES = {"graft": "Graft", "litert": "LiteRT", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 
 
@@ -27,7 +28,8 @@ class Worker:
     """A peer in its own process (peer_worker.py)."""
 
     def __init__(self, peer, model, batch, threads):
-        command = [sys.executable, str(HERE / "peer_worker.py"), peer, str(model), "--batch", str(batch), "--threads", str(threads)]
+        python = TORCH_PYTHON if peer == "torch" else sys.executable
+        command = [python, str(HERE / "peer_worker.py"), peer, str(model), "--batch", str(batch), "--threads", str(threads)]
         self.pipe = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.read()
 
@@ -114,20 +116,20 @@ def compare_features(ours, theirs):
     return {"max_abs_diff": float(np.abs(ours - theirs).max()), "range": float(np.ptp(theirs))}
 
 
-def convert(path, batch):
-    target = OUT / f"lite0_batch{batch}.tflite"
+def make(script, path, target, *more):
+    """Runs one of the converters beside this file."""
     OUT.mkdir(parents=True, exist_ok=True)
-    made = subprocess.run([sys.executable, str(HERE / "convert_litert.py"), str(path), str(target), str(batch)], capture_output=True,
-                          text=True)
+    target = OUT / target
+    made = subprocess.run([sys.executable, HERE / script, path, target, *more], capture_output=True, text=True)
     if made.returncode != 0:
-        sys.exit(f"bench: the converter refused {path}\n{made.stderr[-2000:]}")
+        sys.exit(f"bench: {script} refused {path}\n{made.stderr[-2000:]}")
     return target
 
 
 def latency(o):
     """The classification module at batch 1 beside LiteRT (float, XNNPACK)."""
     path = module(CLASSIFIER)["path"]
-    converted = convert(path, 1)
+    converted = make("convert_litert.py", path, "lite0_batch1.tflite", "1")
     result, rows = {"model": CLASSIFIER, "batch": 1, "threads": {}}, []
     for threads in o.threads:
         peers = {"graft": Graft(path, 1, threads), "litert": Worker("litert", converted, 1, threads)}
@@ -151,7 +153,7 @@ def latency(o):
 
 
 def have_torch():
-    return subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0
+    return subprocess.run([TORCH_PYTHON, "-c", "import torch"], capture_output=True).returncode == 0
 
 
 def features(o):
@@ -160,7 +162,7 @@ def features(o):
     threads, batch = max(o.threads), o.batch
     peers = {"graft": Graft(path, batch, threads), "tensorflow": Worker("tensorflow", path, batch, threads)}
     if have_torch():
-        peers["torch"] = Worker("torch", path, batch, threads)
+        peers["torch"] = Worker("torch", make("weights_npz.py", path, "lite0_weights.npz"), batch, threads)
     x = np.concatenate([pictures(batch - 1), ramp(1)])
     ours = run_graft(path, x, OUT)
     result = {"model": BACKBONE, "batch": batch, "threads": threads, "outputs": {}}

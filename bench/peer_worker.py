@@ -1,6 +1,6 @@
 """A peer in a process of its own, so that its threads rest while the others are measured.
 
-    peer_worker.py litert MODEL.tflite | tensorflow SAVEDMODEL | torch SAVEDMODEL   --batch N --threads N
+    peer_worker.py litert MODEL.tflite | tensorflow SAVEDMODEL | torch WEIGHTS.npz   --batch N --threads N
 
 Prints one line of JSON when it is ready. Then a line "WARMUP RUNS" on standard input answers with the milliseconds of each
 run, a line "output FILE.npy" writes the output for FILE.npy's input beside it as FILE.out.npy, and end of file ends it.
@@ -53,7 +53,7 @@ def make_tensorflow(path, batch, threads):
 
     def timed(x):
         held = tf.constant(x)
-        return lambda: function(held).numpy()
+        return lambda: (loaded, function(held).numpy())  # the variables live as long as what was loaded
 
     return run, timed
 

@@ -1,30 +1,16 @@
-"""EfficientNet-Lite0 up to its feature vector as a PyTorch module with the weights of a Graft SavedModel.
+"""EfficientNet-Lite0 up to its feature vector as a PyTorch module with the weights of a Graft SavedModel (weights_npz.py).
 
 Batch norms are folded into the convolutions, as Graft and LiteRT do; tensors are channels_last.
 """
-import pathlib
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tensorflow.train import load_checkpoint
 
 # block, kernel, stride, expansion
 BLOCKS = [("1a", 3, 1, 1), ("2a", 3, 2, 6), ("2b", 3, 1, 6), ("3a", 5, 2, 6), ("3b", 5, 1, 6), ("4a", 3, 2, 6), ("4b", 3, 1, 6),
           ("4c", 3, 1, 6), ("5a", 5, 1, 6), ("5b", 5, 1, 6), ("5c", 5, 1, 6), ("6a", 5, 2, 6), ("6b", 5, 1, 6), ("6c", 5, 1, 6),
           ("6d", 5, 1, 6), ("7a", 3, 1, 6)]
 EPSILON = 1e-3
-
-
-def read_variables(path):
-    """Layer weights by their Graft names ("stem_conv/kernel"), whatever stands around the name in the checkpoint."""
-    reader = load_checkpoint(str(pathlib.Path(path) / "variables" / "variables"))
-    found = {}
-    for key in reader.get_variable_to_shape_map():
-        words = key.replace("/.ATTRIBUTES/VARIABLE_VALUE", "").replace(".S", "/").split("/")
-        if len(words) >= 2:
-            found["/".join(words[-2:])] = reader.get_tensor(key)
-    return found
 
 
 class Conv(torch.nn.Module):
@@ -80,4 +66,6 @@ class Lite0(torch.nn.Module):
 
 
 def read_lite0(path):
-    return Lite0(read_variables(path)).eval().to(memory_format=torch.channels_last)
+    with np.load(path) as z:
+        weights = {name: z[name] for name in z.files}
+    return Lite0(weights).eval().to(memory_format=torch.channels_last)
