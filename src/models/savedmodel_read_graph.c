@@ -153,9 +153,10 @@ static char *node_name(signature_reader *s, const Tensorflow__NodeDef *node, cha
     size_t length = slash ? (size_t)(slash - node->name) : strlen(node->name);
     *own_layer = gft_arena_strndup(s->r->arena, node->name, length);
     char *full = gft_arena_strdup(s->r->arena, node->name);
+    int32_t taken;
     if (!same || !*own_layer || !full)
         return full;
-    return gft_sm_names_add(&s->node_names, *own_layer, 1) ? *own_layer : full;
+    return gft_sm_names_find(&s->node_names, *own_layer, &taken) ? full : *own_layer;
 }
 
 static graft_status set_layer(signature_reader *s, const Tensorflow__NodeDef *node, const char *own, graft_error *err) {
@@ -221,10 +222,13 @@ static graft_status read_node(signature_reader *s, gft_sm_site site, graft_error
     GFT_TRY(set_layer(s, m.node, layer, err));
     for (int32_t i = 0; i < m.output_count; i++)
         m.outputs[i].id = -1;
+    const int32_t before = s->graph->node_count;
     if (strcmp(m.node->op, "VarHandleOp") == 0 || strncmp(m.node->op, "Variable", 8) == 0)
         GFT_TRY(read_variable(s, site, &m, err));
     else
         GFT_TRY(gft_tf_import_node(&m, err));
+    if (s->graph->node_count > before && m.name == layer)
+        (void)gft_sm_names_add(&s->node_names, layer, 1);
     state->outputs = m.outputs;
     state->output_count = (int16_t)m.output_count;
     return GRAFT_OK;

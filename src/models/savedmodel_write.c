@@ -151,12 +151,28 @@ static graft_status build(gft_sm_writer *w, graft_error *err) {
     return w->pb.failed ? gft_fail_memory(err, w->arena.used_bytes, "a SavedModel") : GRAFT_OK;
 }
 
+/* Only a model is swapped out: a mistyped name must not cost a folder of something else. */
+static graft_status check_place(const char *dir, bool replace, graft_error *err) {
+    gft_dir_entry *entries = NULL;
+    size_t count = 0;
+    if (!gft_dir_exists(dir))
+        return GRAFT_OK;
+    if (!replace)
+        return gft_fail(err, GRAFT_ALREADY_EXISTS, "%s: exists already", dir);
+    GFT_TRY(gft_dir_list(dir, &entries, &count, err));
+    gft_dir_list_free(entries, count);
+    if (count > 0 && !gft_saved_model_present(dir))
+        return gft_fail(err, GRAFT_ALREADY_EXISTS, "%s: exists and is not a SavedModel, it is not replaced", dir);
+    return GRAFT_OK;
+}
+
 graft_status gft_savedmodel_write(const graft_model *model, const char *dir, bool replace, graft_error *err) {
     gft_sm_writer w = {.model = model};
     gft_staging staging = {0};
     graft_status status = GRAFT_OK;
     gft_arena_init(&w.arena);
     w.pb.arena = &w.arena;
+    GFT_GOTO(check_place(dir, replace, err));
     GFT_GOTO(build(&w, err));
     GFT_GOTO(gft_staging_open(&staging, dir, err));
     GFT_GOTO(write_proto(&w, staging.temp_path, err));

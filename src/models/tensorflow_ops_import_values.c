@@ -5,8 +5,12 @@
 #include <string.h>
 
 #include "base/shape.h"
+#include "base/size.h"
 #include "formats/tensor_proto.h"
 #include "models/tensorflow_ops_import.h"
+
+#define MAX_SPREAD_BYTES ((size_t)256 << 20) /* of a constant written as a short list */
+#define MAX_ALL_BYTES ((size_t)2 << 30)      /* of all that is made while reading */
 
 /* ---- attributes ---- */
 
@@ -196,6 +200,19 @@ graft_status gft_tf_append_same(gft_tf_import *m, const gft_op *op, const void *
 
 /* ---- sources of values ---- */
 
+/* A few bytes of a list can stand for any number of elements. */
+static graft_status check_size(const gft_tf_import *m, const Tensorflow__TensorProto *proto, graft_error *err) {
+    graft_tensor_desc desc = {.dtype = (graft_dtype)proto->dtype};
+    size_t bytes = 0;
+    if (proto->mapped_bytes > 0 || proto->tensor_content.len > 0)
+        return GRAFT_OK;
+    GFT_TRY(gft_tensor_proto_shape(proto->tensor_shape, m->name, &desc.shape, err));
+    if (gft_desc_bytes(&desc, &bytes) &&
+        (bytes > MAX_SPREAD_BYTES || bytes > MAX_ALL_BYTES - gft_size_min(m->arena->used_bytes, MAX_ALL_BYTES)))
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "a constant of %zu bytes from a list of few", bytes);
+    return GRAFT_OK;
+}
+
 graft_status gft_tf_import_const(gft_tf_import *m, graft_error *err) {
     const Tensorflow__AttrValue *value = gft_tf_find_attr(m->node, "value");
     if (!value || value->value_case != TENSORFLOW__ATTR_VALUE__VALUE_TENSOR)
@@ -205,6 +222,7 @@ graft_status gft_tf_import_const(gft_tf_import *m, graft_error *err) {
     graft_tensor *tensor = gft_arena_alloc(m->arena, sizeof *tensor);
     if (!tensor)
         return gft_fail_memory(err, sizeof *tensor, "a constant");
+    GFT_TRY(check_size(m, value->tensor, err));
     GFT_TRY(gft_tensor_proto_read(value->tensor, m->map, m->name, m->arena, tensor, err));
     m->outputs[0].kind = GFT_TF_CONST;
     m->outputs[0].tensor = tensor;
