@@ -85,11 +85,14 @@ graft_status gft_layers_make(const gft_graph *graph, gft_node_id first_head, gft
     l.names = gft_calloc(nodes, sizeof *l.names);
     l.block = gft_calloc(nodes, sizeof *l.block);
     l.layer_of_param = gft_malloc(params * sizeof *l.layer_of_param);
-    if (!order || !l.names || !l.block || !l.layer_of_param) {
+    l.declared = gft_calloc(params, sizeof *l.declared);
+    if (!order || !l.names || !l.block || !l.layer_of_param || !l.declared) {
         status = gft_fail_memory(err, nodes * sizeof *l.names, "layer list");
         goto done;
     }
     memset(l.layer_of_param, 0xff, params * sizeof *l.layer_of_param);
+    for (int32_t i = 0; i < graph->params->count; i++)
+        l.declared[i] = graph->params->items[i].trainable;
     GFT_GOTO(gft_graph_order(graph, order, &count, err));
     for (int32_t k = 0; k < count; k++) {
         const gft_node *node = gft_graph_node(graph, order[k]);
@@ -111,10 +114,16 @@ done:
     return status;
 }
 
+void gft_layers_restore(const gft_layers *layers, gft_params *params) {
+    for (int32_t i = 0; i < params->count; i++)
+        params->items[i].trainable = layers->declared[i];
+}
+
 void gft_layers_deinit(gft_layers *layers) {
     gft_free(layers->names);
     gft_free(layers->block);
     gft_free(layers->layer_of_param);
+    gft_free(layers->declared);
     memset(layers, 0, sizeof *layers);
 }
 
@@ -143,6 +152,6 @@ void gft_layers_apply(const gft_layers *l, gft_params *params, int32_t first) {
     for (int32_t i = 0; i < params->count; i++) {
         gft_param *p = &params->items[i];
         if (l->layer_of_param[i] >= 0)
-            p->trainable = l->layer_of_param[i] >= first && p->kind != GFT_PARAM_STATISTIC;
+            p->trainable = l->layer_of_param[i] >= first && l->declared[i];
     }
 }

@@ -21,13 +21,26 @@ void gft_runner_deinit(gft_runner *runner) {
         clear_slot(runner, i);
 }
 
-graft_status gft_runner_get(gft_runner *runner, int64_t batch, gft_run **out, graft_error *err) {
+/* Plans stay, workspaces do not: only the size in use has one, since they are what training needs
+ * most memory for, and sizes change just twice an epoch. */
+static graft_status use_slot(gft_runner *runner, int32_t index, gft_run **out, graft_error *err) {
     for (int32_t i = 0; i < GFT_RUNNER_SLOTS; i++) {
-        if (runner->slots[i].run && runner->slots[i].batch == batch) {
-            *out = runner->slots[i].run;
-            return GRAFT_OK;
+        if (i != index) {
+            gft_run_free(runner->slots[i].run);
+            runner->slots[i].run = NULL;
         }
     }
+    if (!runner->slots[index].run)
+        GFT_TRY(
+            gft_run_new(runner->slots[index].plan, runner->pool, &runner->slots[index].run, err));
+    *out = runner->slots[index].run;
+    return GRAFT_OK;
+}
+
+graft_status gft_runner_get(gft_runner *runner, int64_t batch, gft_run **out, graft_error *err) {
+    for (int32_t i = 0; i < GFT_RUNNER_SLOTS; i++)
+        if (runner->slots[i].plan && runner->slots[i].batch == batch)
+            return use_slot(runner, i, out, err);
     graft_shape shapes[16];
     const gft_graph *g = runner->graph;
     if (g->input_count > 16)
@@ -41,8 +54,6 @@ graft_status gft_runner_get(gft_runner *runner, int64_t batch, gft_run **out, gr
     runner->next = (i + 1) % GFT_RUNNER_SLOTS;
     clear_slot(runner, i);
     GFT_TRY(gft_plan_new(g, shapes, &runner->options, &runner->slots[i].plan, err));
-    GFT_TRY(gft_run_new(runner->slots[i].plan, runner->pool, &runner->slots[i].run, err));
     runner->slots[i].batch = batch;
-    *out = runner->slots[i].run;
-    return GRAFT_OK;
+    return use_slot(runner, i, out, err);
 }

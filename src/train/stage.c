@@ -228,6 +228,8 @@ static graft_status open_stage(stage *s, graft_error *err) {
     GFT_TRY(open_batches(s, GRAFT_SPLIT_TRAIN, &s->train, err));
     if (t->has_validation)
         GFT_TRY(open_batches(s, GRAFT_SPLIT_VALIDATION, &s->validation, err));
+    if (s->train.cached) /* the frozen side has done its work: its plans and workspace can go */
+        gft_runner_deinit(&s->frozen);
     return GRAFT_OK;
 }
 

@@ -67,11 +67,6 @@ static graft_status append_head(gft_trainer *t, gft_value_id features, graft_err
                             o->seed, &t->logits, &probabilities, err));
     t->graph->output_count = 0;
     GFT_TRY(gft_graph_output(t->graph, "probabilities", probabilities, err));
-    t->was_trainable = gft_calloc((size_t)t->model->params.count + 1, sizeof *t->was_trainable);
-    if (!t->was_trainable)
-        return gft_fail_memory(err, (unsigned long long)t->model->params.count, "parameter flags");
-    for (int32_t i = 0; i < t->model->params.count; i++)
-        t->was_trainable[i] = t->model->params.items[i].trainable;
     return gft_layers_make(t->graph, t->first_head, &t->layers, err);
 }
 
@@ -187,7 +182,7 @@ static int64_t trainable_elems(const gft_trainer *t, int32_t first_layer) {
     int64_t sum = 0;
     for (int32_t i = 0; i < t->model->params.count; i++) {
         const gft_param *p = &t->model->params.items[i];
-        if (t->layers.layer_of_param[i] >= first_layer && p->kind != GFT_PARAM_STATISTIC)
+        if (t->layers.layer_of_param[i] >= first_layer && t->layers.declared[i])
             sum += gft_shape_elems(&p->desc.shape);
     }
     return sum;
@@ -271,8 +266,7 @@ static graft_status write_model(gft_trainer *t, graft_error *err) {
     }
     for (int32_t i = 0; i < classes; i++)
         labels[i] = graft_dataset_class_name(t->dataset, i);
-    for (int32_t i = 0; i < t->model->params.count; i++)
-        t->model->params.items[i].trainable = t->was_trainable[i];
+    gft_layers_restore(&t->layers, &t->model->params);
     t->model->has_preprocess = true;
     t->model->preprocess = t->rule;
     t->model->backbone = t->options->backbone;
@@ -296,7 +290,6 @@ static void tear_down(gft_trainer *t) {
     gft_layers_deinit(&t->layers);
     gft_pool_free(t->pool);
     graft_model_free(t->model);
-    gft_free(t->was_trainable);
     if (t->checkpoint_dir)
         (void)rmdir(t->checkpoint_dir); /* goes if it is empty: nothing was saved */
     gft_free(t->checkpoint_dir);

@@ -1,6 +1,6 @@
 /*
- * What a training run holds, shared by the files of this room: train_run.c builds it, stage.c runs a
- * stage, checkpoint.c saves it, report.c tells about it.
+ * What a training run holds, shared by the files of this room: train_run.c builds it, stage.c runs
+ * a stage, checkpoint.c saves it, report.c tells about it.
  */
 #ifndef GFT_TRAIN_TRAINER_H
 #define GFT_TRAIN_TRAINER_H
@@ -22,7 +22,6 @@ typedef struct gft_trainer {
     gft_graph *graph;       /* of its first signature */
     gft_node_id first_head; /* nodes from here on are the head's */
     gft_value_id logits;
-    bool *was_trainable; /* per parameter: as the backbone declared it, restored before writing */
     gft_layers layers;
     gft_optimizer optimizer;
     gft_fine_tune fine_tune;
