@@ -1,4 +1,5 @@
-"""What the benches share: running graft, the Lite0 modules, facts about the machine, pictures as PIL prepares them."""
+"""What the benches share: running graft, the Lite0 modules, facts about the machine, pictures as PIL sees them."""
+
 import datetime
 import importlib.metadata
 import json
@@ -85,7 +86,9 @@ def torch_version():
     python = os.environ.get("BENCH_TORCH_PYTHON")
     if not python:
         return None
-    done = subprocess.run([python, "-c", "import importlib.metadata as m; print(m.version('torch'))"], capture_output=True, text=True)
+    done = subprocess.run(
+        [python, "-c", "import importlib.metadata as m; print(m.version('torch'))"], capture_output=True, text=True
+    )
     return done.stdout.strip() or None
 
 
@@ -99,21 +102,36 @@ def machine():
             versions[package] = None
     versions["torch"] = versions["torch"] or torch_version()
     versions["graft"] = graft("--version").strip()
-    return {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "system": " ".join(os.uname()[i] for i in (0, 2, 4)),
-            "load_before": round(os.getloadavg()[0], 2), "versions": versions, "graft_cpu": os.environ.get("GRAFT_CPU"),
-            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")}
+    return {
+        "cpu": cpu_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": " ".join(os.uname()[i] for i in (0, 2, 4)),
+        "load_before": round(os.getloadavg()[0], 2),
+        "versions": versions,
+        "graft_cpu": os.environ.get("GRAFT_CPU"),
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    }
 
 
 def machine_text(m):
     v = m["versions"]
     peers = ", ".join(f"{name} {v[name]}" for name in ("ai-edge-litert", "tensorflow", "keras", "torch") if v[name])
-    return f"{m['cpu']}, {m['cores']} cores, {m['system']}; {v['graft']}, {peers}; {m['date']}, load {m['load_before']} before"
+    when = f"{m['date']}, load {m['load_before']} before"
+    return f"{m['cpu']}, {m['cores']} cores, {m['system']}; {v['graft']}, {peers}; {when}"
 
 
 def table(head, rows):
     """Markdown: the first column to the left, the others to the right."""
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def read_results(name):
+    try:
+        results = json.loads((OUT / name).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {part: r for part, r in results.items() if isinstance(r, dict) and "table" in r}
 
 
 def write_results(name, results):
@@ -130,7 +148,7 @@ def ramp(batch):
 
 
 def prepare(path, crop):
-    """One picture as the module's own rule (crop) or the default rule of training (whole picture squeezed) takes it."""
+    """One picture by the module's own rule (crop) or by the default of training (the whole picture squeezed)."""
     from PIL import Image
 
     picture = Image.open(path).convert("RGB")

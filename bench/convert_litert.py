@@ -1,7 +1,8 @@
-"""Writes a .tflite file from a SavedModel by TensorFlow's own converter: convert_litert.py SAVEDMODEL OUT.tflite [BATCH].
+"""A .tflite file from a SavedModel by TensorFlow's own converter: convert_litert.py SAVEDMODEL OUT.tflite [BATCH]
 
 With BATCH the picture signature is converted for that batch alone, which spares LiteRT every dynamic tensor.
 """
+
 import sys
 
 import bench_common  # noqa: F401  (quiet TensorFlow)

@@ -1,15 +1,31 @@
-"""EfficientNet-Lite0 up to its feature vector as a PyTorch module with the weights of a Graft SavedModel (weights_npz.py).
+"""EfficientNet-Lite0 up to its feature vector as a PyTorch module, with a SavedModel's weights (weights_npz.py).
 
 Batch norms are folded into the convolutions, as Graft and LiteRT do; tensors are channels_last.
 """
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 # block, kernel, stride, expansion
-BLOCKS = [("1a", 3, 1, 1), ("2a", 3, 2, 6), ("2b", 3, 1, 6), ("3a", 5, 2, 6), ("3b", 5, 1, 6), ("4a", 3, 2, 6), ("4b", 3, 1, 6),
-          ("4c", 3, 1, 6), ("5a", 5, 1, 6), ("5b", 5, 1, 6), ("5c", 5, 1, 6), ("6a", 5, 2, 6), ("6b", 5, 1, 6), ("6c", 5, 1, 6),
-          ("6d", 5, 1, 6), ("7a", 3, 1, 6)]
+BLOCKS = [
+    ("1a", 3, 1, 1),
+    ("2a", 3, 2, 6),
+    ("2b", 3, 1, 6),
+    ("3a", 5, 2, 6),
+    ("3b", 5, 1, 6),
+    ("4a", 3, 2, 6),
+    ("4b", 3, 1, 6),
+    ("4c", 3, 1, 6),
+    ("5a", 5, 1, 6),
+    ("5b", 5, 1, 6),
+    ("5c", 5, 1, 6),
+    ("6a", 5, 2, 6),
+    ("6b", 5, 1, 6),
+    ("6c", 5, 1, 6),
+    ("6d", 5, 1, 6),
+    ("7a", 3, 1, 6),
+]
 EPSILON = 1e-3
 
 
@@ -34,7 +50,13 @@ class Conv(torch.nn.Module):
         else:  # an even side: one row and column more at the end than at the beginning
             total = self.k - self.stride if x.shape[2] % self.stride == 0 else self.k - x.shape[2] % self.stride
             low = total // 2
-            x = F.conv2d(F.pad(x, (low, total - low, low, total - low)), self.weight, self.bias, self.stride, groups=self.groups)
+            x = F.conv2d(
+                F.pad(x, (low, total - low, low, total - low)),
+                self.weight,
+                self.bias,
+                self.stride,
+                groups=self.groups,
+            )
         return F.relu6(x, inplace=True) if self.relu else x
 
 

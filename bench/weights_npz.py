@@ -1,7 +1,8 @@
-"""Writes the variables of a SavedModel as .npz by their layer names ("stem_conv/kernel"): weights_npz.py SAVEDMODEL OUT.npz
+"""Variables of a SavedModel as .npz by their names ("stem_conv/kernel"): weights_npz.py SAVEDMODEL OUT.npz
 
 A process of its own, so that TensorFlow does not stand beside PyTorch in one.
 """
+
 import pathlib
 import sys
 

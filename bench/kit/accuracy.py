@@ -1,10 +1,12 @@
 """Accuracy of `graft train` beside the same recipe in Keras: accuracy.py KIT [SET...] [--fine-tune MODE]
 
-Recipe: features of EfficientNet-Lite0 of the whole picture squeezed to 224 x 224, Dense(128, relu), Dropout(0.5), softmax; Adam
-1e-3, batches of 32, 20 epochs, 3 seeds; trained on train/, judged on test/. Keras gets its features from TensorFlow running the
-same module on pictures that PIL decoded and resized. Graft passes when its mean is no further below Keras' than the greater of
-0.7 points and two standard errors. Sets are folders of the KIT, "solar" (the demo's pictures), or folders by path.
+Recipe: features of EfficientNet-Lite0 of the whole picture squeezed to 224 x 224, Dense(128, relu), Dropout(0.5),
+softmax; Adam 1e-3, batches of 32, 20 epochs, 3 seeds; trained on train/, judged on test/. Keras gets its features from
+TensorFlow running the same module on pictures that PIL decoded and resized. Graft passes when its mean is no further
+below Keras' than the greater of 0.7 points and two standard errors of the difference.
+Sets are folders of the KIT, "solar" (the demo's pictures), or folders by path.
 """
+
 import argparse
 import hashlib
 import pathlib
@@ -27,19 +29,28 @@ def listing(folder):
     classes = sorted(p.name for p in (folder / "train").iterdir() if p.is_dir())
     splits = {}
     for split in ("train", "test"):
-        splits[split] = [(path, i) for i, name in enumerate(classes) for path in sorted((folder / split / name).glob("*"))
-                         if path.suffix.lower() in PICTURES]
+        splits[split] = [
+            (path, i)
+            for i, name in enumerate(classes)
+            for path in sorted((folder / split / name).glob("*"))
+            if path.suffix.lower() in PICTURES
+        ]
     return classes, splits
 
 
 def keras_features(name, splits):
     """TensorFlow's features of every picture, kept in build/bench/features until the module or the list changes."""
     info = bench.module(bench.BACKBONE)
-    stamp = hashlib.sha256("\n".join([info["sha256"], *(f"{p} {p.stat().st_size}" for s in splits.values() for p, _ in s)]).encode())
+    stamp = hashlib.sha256(
+        "\n".join([info["sha256"], *(f"{p} {p.stat().st_size}" for s in splits.values() for p, _ in s)]).encode()
+    )
     cache = bench.OUT / "features" / f"{name}-{stamp.hexdigest()[:16]}.npz"
     if not cache.is_file():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        made = {s: bench.run_tensorflow(info["path"], (bench.prepare(p, False) for p, _ in some)) for s, some in splits.items()}
+        made = {
+            s: bench.run_tensorflow(info["path"], (bench.prepare(p, False) for p, _ in some))
+            for s, some in splits.items()
+        }
         np.savez(cache, **made)
     with np.load(cache) as z:
         return {s: z[s] for s in splits}
@@ -50,18 +61,26 @@ def keras_run(x, splits, classes, seed, epochs):
 
     keras.utils.set_random_seed(seed)
     y = {s: np.array([label for _, label in some]) for s, some in splits.items()}
-    model = keras.Sequential([keras.Input((x["train"].shape[1],)), keras.layers.Dense(128, activation="relu"), keras.layers.Dropout(0.5),
-                              keras.layers.Dense(classes, activation="softmax")])
+    model = keras.Sequential(
+        [
+            keras.Input((x["train"].shape[1],)),
+            keras.layers.Dense(128, activation="relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(classes, activation="softmax"),
+        ]
+    )
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x["train"], y["train"], batch_size=32, epochs=epochs, verbose=0)
-    return 100 * float((model.predict(x["test"], verbose=0).argmax(1) == y["test"]).mean())
+    return 100 * float((np.asarray(model(x["test"], training=False)).argmax(1) == y["test"]).mean())
 
 
 def graft_run(folder, seed, o):
     out = bench.OUT / "accuracy_model"
     shutil.rmtree(out, ignore_errors=True)
     more = ["--fine-tune", o.fine_tune, "--fine-tune-epochs", o.fine_tune_epochs] if o.fine_tune else []
-    trained = bench.graft_json("train", folder, "--backbone", bench.BACKBONE, "--out", out, "--epochs", o.epochs, "--seed", seed, *more)
+    trained = bench.graft_json(
+        "train", folder, "--backbone", bench.BACKBONE, "--out", out, "--epochs", o.epochs, "--seed", seed, *more
+    )
     judged = bench.graft_json("eval", out, folder)
     return 100 * judged["top1"], judged["images"], trained["train_images"], trained["seconds"]
 
@@ -85,9 +104,21 @@ def one_set(name, folder, o):
     theirs = [keras_run(x, splits, len(classes), seed, o.epochs) for seed in range(1, o.seeds + 1)]
     (a, ea), (b, eb) = mean_and_error(ours), mean_and_error(theirs)
     bound = max(POINTS, 2 * float(np.hypot(ea, eb)))
-    return {"train": len(splits["train"]), "test": len(splits["test"]), "classes": len(classes), "graft": ours, "keras": theirs,
-            "graft_mean": a, "graft_error": ea, "keras_mean": b, "keras_error": eb, "difference": a - b, "bound": bound,
-            "passed": a - b >= -bound, "graft_seconds": seconds}
+    return {
+        "train": len(splits["train"]),
+        "test": len(splits["test"]),
+        "classes": len(classes),
+        "graft": ours,
+        "keras": theirs,
+        "graft_mean": a,
+        "graft_error": ea,
+        "keras_mean": b,
+        "keras_error": eb,
+        "difference": a - b,
+        "bound": bound,
+        "passed": a - b >= -bound,
+        "graft_seconds": seconds,
+    }
 
 
 def main():
@@ -95,7 +126,9 @@ def main():
     parser.add_argument("words", nargs="*", metavar="KIT [SET...]")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--fine-tune", help="for Graft alone, after the head: last:30%%, all, ...; Keras keeps its head")
+    parser.add_argument(
+        "--fine-tune", help="for Graft alone, after the head: last:30%%, all, ...; Keras keeps its head"
+    )
     parser.add_argument("--fine-tune-epochs", type=int, default=5)
     o = parser.parse_args()
     kit = kit_or_leave(o.words, "accuracy")
@@ -108,13 +141,33 @@ def main():
             bench.say(f"{name}: skipped, no {folder / 'train'}")
             continue
         r = results["sets"][folder.name] = one_set(folder.name, folder, o)
-        rows.append([folder.name, f"{r['train']} + {r['test']}", r["classes"], f"{r['graft_mean']:.2f} ± {r['graft_error']:.2f}",
-                     f"{r['keras_mean']:.2f} ± {r['keras_error']:.2f}", f"{r['difference']:+.2f}", f"{r['bound']:.2f}",
-                     "yes" if r["passed"] else "NO"])
+        rows.append(
+            [
+                folder.name,
+                f"{r['train']} + {r['test']}",
+                r["classes"],
+                f"{r['graft_mean']:.2f} ± {r['graft_error']:.2f}",
+                f"{r['keras_mean']:.2f} ± {r['keras_error']:.2f}",
+                f"{r['difference']:+.2f}",
+                f"{r['bound']:.2f}",
+                "yes" if r["passed"] else "NO",
+            ]
+        )
         bench.say(" ".join(map(str, rows[-1])))
     tuned = f" and fine-tuning {o.fine_tune}" if o.fine_tune else ""
-    text = bench.table([f"top-1 %, {o.seeds} seeds", "train + test", "classes", f"Graft{tuned}", "Keras", "difference", "bound",
-                                     "within"], rows)
+    text = bench.table(
+        [
+            f"top-1 %, {o.seeds} seeds",
+            "train + test",
+            "classes",
+            f"Graft{tuned}",
+            "Keras",
+            "difference",
+            "bound",
+            "within",
+        ],
+        rows,
+    )
     bench.say("\n" + text)
     name = "accuracy_fine_tune" if o.fine_tune else "accuracy"
     (bench.OUT / f"{name}.md").write_text(bench.machine_text(results["machine"]) + "\n\n" + text + "\n")

@@ -1,9 +1,10 @@
-"""EfficientNet-Lite0 as Graft runs it against recorded values and against TensorFlow on real pictures: check_lite0.py KIT
+"""EfficientNet-Lite0 by Graft against recorded values and against TensorFlow on real pictures: check_lite0.py KIT
 
 1. KIT/golden/effnet_lite0_ref_NAME_{input,feat,probs}.npy: features within 1e-3, probabilities within 1e-4.
-2. KIT/imagenet_samples: `graft predict` must name the same class as TensorFlow does with the same module on pictures that PIL
-   decoded, cropped and resized; pictures whose two best reference scores differ by at most 1e-3 are not counted.
+2. KIT/imagenet_samples: `graft predict` must name the same class as TensorFlow does with the same module on pictures
+   that PIL decoded, cropped and resized; pictures whose two best reference scores differ by at most 1e-3 do not count.
 """
+
 import argparse
 import csv
 import pathlib
@@ -33,8 +34,11 @@ def check_golden(kit):
             recorded = np.load(kit / "golden" / f"{name}_{kind}.npy").reshape(-1)
             gap = float(np.abs(row - recorded).max())
             good &= gap <= limit
-            bench.say(f"golden {name} {kind}: max abs difference {gap:.3g} (limit {limit:g}, values up to {recorded.max():.3g})"
-                      + ("" if gap <= limit else "  TOO FAR"))
+            bench.say(
+                f"golden {name} {kind}: max abs difference {gap:.3g} "
+                f"(limit {limit:g}, values up to {recorded.max():.3g})"
+                + ("" if gap <= limit else "  TOO FAR")
+            )
     return good
 
 
@@ -42,7 +46,7 @@ def predict_all(files):
     """Graft's best label and score of every file, in some calls."""
     out = []
     for i in range(0, len(files), 100):
-        some = files[i:i + 100]
+        some = files[i : i + 100]
         answers = bench.graft_json("predict", bench.CLASSIFIER, "--top", 1, *some)
         if [a["file"] for a in answers] != [str(f) for f in some]:
             sys.exit("check_lite0: graft predict answered for other files than it was given")
@@ -67,12 +71,20 @@ def check_samples(kit, most):
     best = reference.argmax(1)
     wrong = np.flatnonzero(counted & (index != best))
     gap = np.abs(score - reference[np.arange(len(files)), index]).max()
-    bench.say(f"labels: {counted.sum() - len(wrong)} of {counted.sum()} pictures have TensorFlow's label "
-              f"({len(files) - counted.sum()} close calls not counted); scores differ by at most {gap:.3g}")
-    bench.say(f"labels: right by the list: Graft {100 * (index == truth).mean():.1f} %, TensorFlow {100 * (best == truth).mean():.1f} % "
-              f"of {len(files)}")
+    bench.say(
+        f"labels: {counted.sum() - len(wrong)} of {counted.sum()} pictures have TensorFlow's label "
+        f"({len(files) - counted.sum()} close calls not counted); scores differ by at most {gap:.3g}"
+    )
+    bench.say(
+        f"labels: right by the list: Graft {100 * (index == truth).mean():.1f} %, "
+        f"TensorFlow {100 * (best == truth).mean():.1f} % "
+        f"of {len(files)}"
+    )
     for i in wrong:
-        bench.say(f"  {pathlib.Path(files[i]).name}: Graft {index[i]} ({score[i]:.4f}), TensorFlow {best[i]} ({ordered[i, -1]:.4f})")
+        bench.say(
+            f"  {pathlib.Path(files[i]).name}: Graft {index[i]} ({score[i]:.4f}), "
+            f"TensorFlow {best[i]} ({ordered[i, -1]:.4f})"
+        )
     return len(wrong) == 0
 
 

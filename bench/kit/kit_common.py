@@ -1,4 +1,5 @@
 """Way to the benches' shared code, and to a folder of test material that may be absent."""
+
 import pathlib
 import sys
 
