@@ -1,6 +1,7 @@
 /*
- * Nodes and attributes of TensorFlow's GraphDef and FunctionDef, built in an arena (framework/node_def.proto,
- * attr_value.proto). Lists grow by doubling; names are kept unique by an open-addressing set.
+ * Nodes and attributes of TensorFlow's GraphDef and FunctionDef, built in an arena
+ * (framework/node_def.proto, attr_value.proto). Lists grow by doubling; names are kept unique by an
+ * open-addressing set.
  */
 #include "models/savedmodel_proto.h"
 
@@ -61,8 +62,8 @@ Tensorflow__TensorShapeProto *gft_pb_shape(gft_pb *pb, const graft_shape *shape)
     if (out && !shape)
         out->unknown_rank = 1;
     for (int32_t i = 0; out && shape && i < shape->rank; i++) {
-        Tensorflow__TensorShapeProto__Dim *dim =
-            GFT_PB_NEW(pb, Tensorflow__TensorShapeProto__Dim, TENSORFLOW__TENSOR_SHAPE_PROTO__DIM__INIT);
+        Tensorflow__TensorShapeProto__Dim *dim = GFT_PB_NEW(
+            pb, Tensorflow__TensorShapeProto__Dim, TENSORFLOW__TENSOR_SHAPE_PROTO__DIM__INIT);
         if (dim)
             dim->size = shape->dims[i];
         GFT_PB_PUSH(pb, out, dim, dim);
@@ -168,16 +169,48 @@ static const char *output_argument(const char *op) {
     static const struct {
         const char *op, *output;
     } table[] = {
-        {"Relu", "activations"}, {"Relu6", "activations"}, {"LeakyRelu", "activations"},
-        {"Sigmoid", "y"}, {"Tanh", "y"}, {"Rsqrt", "y"}, {"Sqrt", "y"}, {"Square", "y"}, {"Exp", "y"}, {"Log", "y"},
-        {"Neg", "y"}, {"Cast", "y"}, {"Transpose", "y"}, {"OnesLike", "y"}, {"ZerosLike", "y"}, {"Round", "y"},
-        {"Floor", "y"}, {"Rint", "y"}, {"FusedBatchNormV3", "y"},
-        {"Mul", "z"}, {"AddV2", "z"}, {"Sub", "z"}, {"RealDiv", "z"}, {"Maximum", "z"}, {"Minimum", "z"},
-        {"SquaredDifference", "z"}, {"GreaterEqual", "z"}, {"Greater", "z"}, {"Equal", "z"}, {"FloorDiv", "z"},
-        {"MatMul", "product"}, {"Softmax", "softmax"}, {"LogSoftmax", "logsoftmax"}, {"ReadVariableOp", "value"},
-        {"ResizeBilinear", "resized_images"}, {"ResizeNearestNeighbor", "resized_images"},
-        {"ResizeBicubic", "resized_images"}, {"ResizeArea", "resized_images"}, {"ScaleAndTranslate", "resized_images"},
-        {"DecodeJpeg", "image"}, {"DecodeBmp", "image"}, {"DecodeImage", "image"},
+        {"Relu", "activations"},
+        {"Relu6", "activations"},
+        {"LeakyRelu", "activations"},
+        {"Sigmoid", "y"},
+        {"Tanh", "y"},
+        {"Rsqrt", "y"},
+        {"Sqrt", "y"},
+        {"Square", "y"},
+        {"Exp", "y"},
+        {"Log", "y"},
+        {"Neg", "y"},
+        {"Cast", "y"},
+        {"Transpose", "y"},
+        {"OnesLike", "y"},
+        {"ZerosLike", "y"},
+        {"Round", "y"},
+        {"Floor", "y"},
+        {"Rint", "y"},
+        {"FusedBatchNormV3", "y"},
+        {"Mul", "z"},
+        {"AddV2", "z"},
+        {"Sub", "z"},
+        {"RealDiv", "z"},
+        {"Maximum", "z"},
+        {"Minimum", "z"},
+        {"SquaredDifference", "z"},
+        {"GreaterEqual", "z"},
+        {"Greater", "z"},
+        {"Equal", "z"},
+        {"FloorDiv", "z"},
+        {"MatMul", "product"},
+        {"Softmax", "softmax"},
+        {"LogSoftmax", "logsoftmax"},
+        {"ReadVariableOp", "value"},
+        {"ResizeBilinear", "resized_images"},
+        {"ResizeNearestNeighbor", "resized_images"},
+        {"ResizeBicubic", "resized_images"},
+        {"ResizeArea", "resized_images"},
+        {"ScaleAndTranslate", "resized_images"},
+        {"DecodeJpeg", "image"},
+        {"DecodeBmp", "image"},
+        {"DecodeImage", "image"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].op, op) == 0)
@@ -186,7 +219,8 @@ static const char *output_argument(const char *op) {
     return "output";
 }
 
-const char *gft_tf_output_named(gft_tf_nodes *nodes, const gft_tf_node *node, const char *argument, int flat) {
+const char *gft_tf_output_named(gft_tf_nodes *nodes, const gft_tf_node *node, const char *argument,
+                                int flat) {
     if (!node)
         return NULL;
     if (nodes->function)
@@ -213,6 +247,7 @@ void gft_tf_sort_attrs(gft_tf_nodes *nodes) {
         return;
     for (size_t i = 0; i < nodes->count; i++) {
         if (nodes->items[i]->n_attr > 1)
-            qsort(nodes->items[i]->attr, nodes->items[i]->n_attr, sizeof *nodes->items[i]->attr, by_key);
+            qsort(nodes->items[i]->attr, nodes->items[i]->n_attr, sizeof *nodes->items[i]->attr,
+                  by_key);
     }
 }

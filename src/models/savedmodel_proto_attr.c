@@ -10,9 +10,10 @@ static Tensorflow__AttrValue *attr_new(gft_tf_nodes *nodes, gft_tf_node *node, c
                                        Tensorflow__AttrValue__ValueCase kind) {
     if (!node)
         return NULL;
-    Tensorflow__NodeDef__AttrEntry *entry =
-        GFT_PB_NEW(nodes->pb, Tensorflow__NodeDef__AttrEntry, TENSORFLOW__NODE_DEF__ATTR_ENTRY__INIT);
-    Tensorflow__AttrValue *value = GFT_PB_NEW(nodes->pb, Tensorflow__AttrValue, TENSORFLOW__ATTR_VALUE__INIT);
+    Tensorflow__NodeDef__AttrEntry *entry = GFT_PB_NEW(nodes->pb, Tensorflow__NodeDef__AttrEntry,
+                                                       TENSORFLOW__NODE_DEF__ATTR_ENTRY__INIT);
+    Tensorflow__AttrValue *value =
+        GFT_PB_NEW(nodes->pb, Tensorflow__AttrValue, TENSORFLOW__ATTR_VALUE__INIT);
     if (!entry || !value)
         return NULL;
     value->value_case = kind;
@@ -54,13 +55,15 @@ void gft_tf_attr_text(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, c
     value->s.data = (uint8_t *)gft_pb_string(nodes->pb, "%s", text);
 }
 
-void gft_tf_attr_shape(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const graft_shape *shape) {
+void gft_tf_attr_shape(gft_tf_nodes *nodes, gft_tf_node *node, const char *key,
+                       const graft_shape *shape) {
     Tensorflow__AttrValue *value = attr_new(nodes, node, key, TENSORFLOW__ATTR_VALUE__VALUE_SHAPE);
     if (value)
         value->shape = gft_pb_shape(nodes->pb, shape);
 }
 
-void gft_tf_attr_function(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const char *name) {
+void gft_tf_attr_function(gft_tf_nodes *nodes, gft_tf_node *node, const char *key,
+                          const char *name) {
     Tensorflow__AttrValue *value = attr_new(nodes, node, key, TENSORFLOW__ATTR_VALUE__VALUE_FUNC);
     if (!value)
         return;
@@ -69,15 +72,18 @@ void gft_tf_attr_function(gft_tf_nodes *nodes, gft_tf_node *node, const char *ke
         value->func->name = gft_pb_string(nodes->pb, "%s", name);
 }
 
-static Tensorflow__AttrValue__ListValue *list_new(gft_tf_nodes *nodes, gft_tf_node *node, const char *key) {
+static Tensorflow__AttrValue__ListValue *list_new(gft_tf_nodes *nodes, gft_tf_node *node,
+                                                  const char *key) {
     Tensorflow__AttrValue *value = attr_new(nodes, node, key, TENSORFLOW__ATTR_VALUE__VALUE_LIST);
     if (!value)
         return NULL;
-    value->list = GFT_PB_NEW(nodes->pb, Tensorflow__AttrValue__ListValue, TENSORFLOW__ATTR_VALUE__LIST_VALUE__INIT);
+    value->list = GFT_PB_NEW(nodes->pb, Tensorflow__AttrValue__ListValue,
+                             TENSORFLOW__ATTR_VALUE__LIST_VALUE__INIT);
     return value->list;
 }
 
-void gft_tf_attr_ints(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const int64_t *values, size_t count) {
+void gft_tf_attr_ints(gft_tf_nodes *nodes, gft_tf_node *node, const char *key,
+                      const int64_t *values, size_t count) {
     Tensorflow__AttrValue__ListValue *list = list_new(nodes, node, key);
     if (!list)
         return;
@@ -85,8 +91,8 @@ void gft_tf_attr_ints(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, c
     list->n_i = list->i ? count : 0;
 }
 
-void gft_tf_attr_types(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const graft_dtype *values,
-                       size_t count) {
+void gft_tf_attr_types(gft_tf_nodes *nodes, gft_tf_node *node, const char *key,
+                       const graft_dtype *values, size_t count) {
     Tensorflow__AttrValue__ListValue *list = list_new(nodes, node, key);
     if (!list)
         return;
@@ -100,19 +106,21 @@ void gft_tf_attr_types(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, 
     list->n_type = count;
 }
 
-void gft_tf_attr_shape_list(gft_tf_nodes *nodes, gft_tf_node *node, const char *key, const graft_shape *values,
-                            size_t count) {
+void gft_tf_attr_shape_list(gft_tf_nodes *nodes, gft_tf_node *node, const char *key,
+                            const graft_shape *values, size_t count) {
     Tensorflow__AttrValue__ListValue *list = list_new(nodes, node, key);
     for (size_t i = 0; list && i < count; i++)
         GFT_PB_PUSH(nodes->pb, list, shape, gft_pb_shape(nodes->pb, &values[i]));
 }
 
 Tensorflow__AttrValue *gft_tf_attr_shapes(gft_pb *pb, const graft_shape *values, size_t count) {
-    Tensorflow__AttrValue *value = GFT_PB_NEW(pb, Tensorflow__AttrValue, TENSORFLOW__ATTR_VALUE__INIT);
+    Tensorflow__AttrValue *value =
+        GFT_PB_NEW(pb, Tensorflow__AttrValue, TENSORFLOW__ATTR_VALUE__INIT);
     if (!value)
         return NULL;
     value->value_case = TENSORFLOW__ATTR_VALUE__VALUE_LIST;
-    value->list = GFT_PB_NEW(pb, Tensorflow__AttrValue__ListValue, TENSORFLOW__ATTR_VALUE__LIST_VALUE__INIT);
+    value->list =
+        GFT_PB_NEW(pb, Tensorflow__AttrValue__ListValue, TENSORFLOW__ATTR_VALUE__LIST_VALUE__INIT);
     for (size_t i = 0; value->list && i < count; i++)
         GFT_PB_PUSH(pb, value->list, shape, gft_pb_shape(pb, &values[i]));
     return value->list ? value : NULL;

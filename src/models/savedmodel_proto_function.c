@@ -1,6 +1,7 @@
 /*
- * FunctionDef (framework/function.proto): arguments, results and control outputs around a list of nodes. Shapes of
- * arguments and the variables behind handles are written for tools that read them; TensorFlow itself infers them.
+ * FunctionDef (framework/function.proto): arguments, results and control outputs around a list of
+ * nodes. Shapes of arguments and the variables behind handles are written for tools that read them;
+ * TensorFlow itself infers them.
  */
 #include "models/savedmodel_proto.h"
 
@@ -21,7 +22,8 @@ void gft_tf_function_begin(gft_tf_function *function, gft_pb *pb, const char *na
 }
 
 static Tensorflow__OpDef__ArgDef *arg_new(gft_pb *pb, const char *name, graft_dtype dtype) {
-    Tensorflow__OpDef__ArgDef *arg = GFT_PB_NEW(pb, Tensorflow__OpDef__ArgDef, TENSORFLOW__OP_DEF__ARG_DEF__INIT);
+    Tensorflow__OpDef__ArgDef *arg =
+        GFT_PB_NEW(pb, Tensorflow__OpDef__ArgDef, TENSORFLOW__OP_DEF__ARG_DEF__INIT);
     if (arg) {
         arg->name = (char *)(uintptr_t)name;
         arg->type = (int32_t)dtype;
@@ -31,7 +33,8 @@ static Tensorflow__OpDef__ArgDef *arg_new(gft_pb *pb, const char *name, graft_dt
 
 /* "Block/Kernel:0" as an argument's name: [a-z][a-z0-9_]* */
 static char *arg_name(gft_pb *pb, const char *name) {
-    char *out = gft_pb_string(pb, "%s%s", name[0] >= '0' && name[0] <= '9' ? "n" : "", name[0] ? name : "x");
+    char *out = gft_pb_string(pb, "%s%s", name[0] >= '0' && name[0] <= '9' ? "n" : "",
+                              name[0] ? name : "x");
     for (char *c = out; c && *c; c++) {
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c - 'A' + 'a');
@@ -44,12 +47,13 @@ static char *arg_name(gft_pb *pb, const char *name) {
 /* _output_shapes of argument `index`. */
 static void push_arg_attr(gft_tf_function *function, uint32_t index, const graft_shape *shape) {
     gft_pb *pb = function->nodes.pb;
-    Tensorflow__FunctionDef__ArgAttrEntry *entry =
-        GFT_PB_NEW(pb, Tensorflow__FunctionDef__ArgAttrEntry, TENSORFLOW__FUNCTION_DEF__ARG_ATTR_ENTRY__INIT);
-    Tensorflow__FunctionDef__ArgAttrs *attrs =
-        GFT_PB_NEW(pb, Tensorflow__FunctionDef__ArgAttrs, TENSORFLOW__FUNCTION_DEF__ARG_ATTRS__INIT);
-    Tensorflow__FunctionDef__ArgAttrs__AttrEntry *attr = GFT_PB_NEW(
-        pb, Tensorflow__FunctionDef__ArgAttrs__AttrEntry, TENSORFLOW__FUNCTION_DEF__ARG_ATTRS__ATTR_ENTRY__INIT);
+    Tensorflow__FunctionDef__ArgAttrEntry *entry = GFT_PB_NEW(
+        pb, Tensorflow__FunctionDef__ArgAttrEntry, TENSORFLOW__FUNCTION_DEF__ARG_ATTR_ENTRY__INIT);
+    Tensorflow__FunctionDef__ArgAttrs *attrs = GFT_PB_NEW(
+        pb, Tensorflow__FunctionDef__ArgAttrs, TENSORFLOW__FUNCTION_DEF__ARG_ATTRS__INIT);
+    Tensorflow__FunctionDef__ArgAttrs__AttrEntry *attr =
+        GFT_PB_NEW(pb, Tensorflow__FunctionDef__ArgAttrs__AttrEntry,
+                   TENSORFLOW__FUNCTION_DEF__ARG_ATTRS__ATTR_ENTRY__INIT);
     if (!entry || !attrs || !attr)
         return;
     static char key[] = "_output_shapes";
@@ -77,7 +81,8 @@ const char *gft_tf_function_arg(gft_tf_function *function, const char *name, gra
     return unique;
 }
 
-const char *gft_tf_function_handle(gft_tf_function *function, const char *name, const graft_tensor_desc *variable) {
+const char *gft_tf_function_handle(gft_tf_function *function, const char *name,
+                                   const graft_tensor_desc *variable) {
     gft_pb *pb = function->nodes.pb;
     const graft_shape scalar = {0, {0}};
     const char *unique = gft_tf_function_arg(function, name, GRAFT_RESOURCE, &scalar);
@@ -94,8 +99,8 @@ const char *gft_tf_function_handle(gft_tf_function *function, const char *name, 
 }
 
 static Tensorflow__FunctionDef__RetEntry *ret_new(gft_pb *pb, const char *key, const char *value) {
-    Tensorflow__FunctionDef__RetEntry *entry =
-        GFT_PB_NEW(pb, Tensorflow__FunctionDef__RetEntry, TENSORFLOW__FUNCTION_DEF__RET_ENTRY__INIT);
+    Tensorflow__FunctionDef__RetEntry *entry = GFT_PB_NEW(
+        pb, Tensorflow__FunctionDef__RetEntry, TENSORFLOW__FUNCTION_DEF__RET_ENTRY__INIT);
     if (entry) {
         entry->key = (char *)(uintptr_t)key;
         entry->value = (char *)(uintptr_t)value;
@@ -103,7 +108,8 @@ static Tensorflow__FunctionDef__RetEntry *ret_new(gft_pb *pb, const char *key, c
     return entry;
 }
 
-void gft_tf_function_result(gft_tf_function *function, const char *name, graft_dtype dtype, const char *tensor) {
+void gft_tf_function_result(gft_tf_function *function, const char *name, graft_dtype dtype,
+                            const char *tensor) {
     gft_pb *pb = function->nodes.pb;
     if (!tensor || pb->failed) {
         pb->failed = true;
@@ -129,7 +135,8 @@ void gft_tf_function_control(gft_tf_function *function, const gft_tf_node *node)
     if (!node || pb->failed)
         return;
     Tensorflow__FunctionDef__ControlRetEntry *entry =
-        GFT_PB_NEW(pb, Tensorflow__FunctionDef__ControlRetEntry, TENSORFLOW__FUNCTION_DEF__CONTROL_RET_ENTRY__INIT);
+        GFT_PB_NEW(pb, Tensorflow__FunctionDef__ControlRetEntry,
+                   TENSORFLOW__FUNCTION_DEF__CONTROL_RET_ENTRY__INIT);
     if (!entry)
         return;
     entry->key = node->name;
@@ -146,8 +153,8 @@ static int by_ret_key(const void *a, const void *b) {
 
 void gft_tf_function_end(gft_tf_function *function, Tensorflow__FunctionDefLibrary *library) {
     gft_pb *pb = function->nodes.pb;
-    Tensorflow__FunctionDef__AttrEntry *entry =
-        GFT_PB_NEW(pb, Tensorflow__FunctionDef__AttrEntry, TENSORFLOW__FUNCTION_DEF__ATTR_ENTRY__INIT);
+    Tensorflow__FunctionDef__AttrEntry *entry = GFT_PB_NEW(
+        pb, Tensorflow__FunctionDef__AttrEntry, TENSORFLOW__FUNCTION_DEF__ATTR_ENTRY__INIT);
     if (!entry || !library || pb->failed) {
         pb->failed = true;
         return;

@@ -1,6 +1,7 @@
 /*
- * Reading a SavedModel directory: the meta graph tagged "serve", the checkpoint beside it, every signature, labels and
- * card. Files stay mapped while the model lives: constants and parameters point into them.
+ * Reading a SavedModel directory: the meta graph tagged "serve", the checkpoint beside it, every
+ * signature, labels and card. Files stay mapped while the model lives: constants and parameters
+ * point into them.
  */
 #include "models/savedmodel_read.h"
 
@@ -24,7 +25,9 @@ static void close_file(void *object) {
     gft_free(kept);
 }
 
-static void close_bundle(void *object) { gft_bundle_close(object); }
+static void close_bundle(void *object) {
+    gft_bundle_close(object);
+}
 
 static graft_status open_file(gft_sm_reader *r, graft_error *err) {
     kept_file *kept = gft_calloc(1, sizeof *kept);
@@ -59,12 +62,17 @@ static graft_status open_checkpoint(gft_sm_reader *r, graft_error *err) {
 
 typedef Tensorflow__MetaGraphDef__SignatureDefEntry signature_entry;
 
-/* serving_default comes first, then the others in the order of their names; marks such as __saved_model_init_op are left. */
-static int32_t choose_signatures(const gft_sm_reader *r, const signature_entry *chosen[GFT_MODEL_MAX_SIGNATURES]) {
+/*
+ * serving_default comes first, then the others in the order of their names; marks such as
+ * __saved_model_init_op are left.
+ */
+static int32_t choose_signatures(const gft_sm_reader *r,
+                                 const signature_entry *chosen[GFT_MODEL_MAX_SIGNATURES]) {
     const Tensorflow__MetaGraphDef *meta = r->meta;
     int32_t count = 0;
     for (size_t i = 0; i < meta->n_signature_def && count == 0; i++) {
-        if (strcmp(meta->signature_def[i]->key, "serving_default") == 0 && meta->signature_def[i]->value)
+        if (strcmp(meta->signature_def[i]->key, "serving_default") == 0 &&
+            meta->signature_def[i]->value)
             chosen[count++] = meta->signature_def[i];
     }
     const char *last = NULL;
@@ -72,7 +80,8 @@ static int32_t choose_signatures(const gft_sm_reader *r, const signature_entry *
         const signature_entry *next = NULL;
         for (size_t i = 0; i < meta->n_signature_def; i++) {
             const signature_entry *e = meta->signature_def[i];
-            if (e->value && (!last || strcmp(e->key, last) > 0) && (!next || strcmp(e->key, next->key) < 0) &&
+            if (e->value && (!last || strcmp(e->key, last) > 0) &&
+                (!next || strcmp(e->key, next->key) < 0) &&
                 strcmp(e->key, "serving_default") != 0 && strncmp(e->key, "__saved_model", 13) != 0)
                 next = e;
         }
@@ -84,12 +93,16 @@ static int32_t choose_signatures(const gft_sm_reader *r, const signature_entry *
     return count;
 }
 
-/* Parameters come in the order of the file, but only those that a signature uses: Keras saves some lists twice. */
+/*
+ * Parameters come in the order of the file, but only those that a signature uses: Keras saves some
+ * lists twice.
+ */
 static graft_status read_signatures(gft_sm_reader *r, graft_error *err) {
     const signature_entry *chosen[GFT_MODEL_MAX_SIGNATURES];
     const int32_t count = choose_signatures(r, chosen);
     if (count == 0)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: no signature in it; save it again with one", r->dir);
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: no signature in it; save it again with one",
+                        r->dir);
     for (int32_t i = 0; i < count && r->bundle; i++)
         GFT_TRY(gft_sm_mark_used(r, chosen[i]->value, err));
     GFT_TRY(gft_sm_read_used(r, err));
@@ -99,7 +112,8 @@ static graft_status read_signatures(gft_sm_reader *r, graft_error *err) {
 }
 
 /* The whole text of DIR/name; *text NULL if there is no such file. gft_free it. */
-static graft_status read_text(gft_sm_reader *r, const char *name, size_t most, char **text, graft_error *err) {
+static graft_status read_text(gft_sm_reader *r, const char *name, size_t most, char **text,
+                              graft_error *err) {
     uint8_t *bytes = NULL;
     size_t count = 0;
     *text = NULL;

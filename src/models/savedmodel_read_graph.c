@@ -1,6 +1,7 @@
 /*
- * A signature as graph: its inputs are placeholders, its outputs the roots of a walk, and each node of the walk is read by
- * its op's function. What cannot be read becomes the signature's `problem`, so that the others still load.
+ * A signature as graph: its inputs are placeholders, its outputs the roots of a walk, and each node
+ * of the walk is read by its op's function. What cannot be read becomes the signature's `problem`,
+ * so that the others still load.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +25,16 @@ typedef struct signature_reader {
 
 /* ---- inputs and outputs ---- */
 
-static graft_status tensor_of(signature_reader *s, const Tensorflow__TensorInfo *info, const char *key, gft_sm_tensor *out,
-                              graft_error *err) {
+static graft_status tensor_of(signature_reader *s, const Tensorflow__TensorInfo *info,
+                              const char *key, gft_sm_tensor *out, graft_error *err) {
     if (!info || info->encoding_case != TENSORFLOW__TENSOR_INFO__ENCODING_NAME)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "'%s' is not a dense tensor", key);
     return gft_sm_resolve(s->r, 0, info->name, out, err);
 }
 
-static graft_status add_input(signature_reader *s, const Tensorflow__SignatureDef__InputsEntry *entry, graft_error *err) {
+static graft_status add_input(signature_reader *s,
+                              const Tensorflow__SignatureDef__InputsEntry *entry,
+                              graft_error *err) {
     gft_sm_reader *r = s->r;
     graft_tensor_desc desc = {0};
     gft_sm_tensor tensor;
@@ -40,7 +43,8 @@ static graft_status add_input(signature_reader *s, const Tensorflow__SignatureDe
     if (!info || info->encoding_case != TENSORFLOW__TENSOR_INFO__ENCODING_NAME)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "input '%s' is not a dense tensor", entry->key);
     if (graft_dtype_bytes((graft_dtype)info->dtype) == 0)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "input '%s' is of type %s, which does not run here", entry->key,
+        return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                        "input '%s' is of type %s, which does not run here", entry->key,
                         info->dtype == GRAFT_STRING ? "string" : "unknown or resource");
     desc.dtype = (graft_dtype)info->dtype;
     GFT_TRY(gft_tensor_proto_shape(info->tensor_shape, entry->key, &desc.shape, err));
@@ -50,7 +54,8 @@ static graft_status add_input(signature_reader *s, const Tensorflow__SignatureDe
     if (!node)
         return gft_fail_memory(err, length, "a name");
     if (!gft_sm_names_find(&r->main.names, node, &index) || index < 0)
-        return gft_fail(err, GRAFT_DATA_LOSS, "%s: input '%s': there is no node '%s'", r->dir, entry->key, node);
+        return gft_fail(err, GRAFT_DATA_LOSS, "%s: input '%s': there is no node '%s'", r->dir,
+                        entry->key, node);
     tensor = (gft_sm_tensor){{0, index}, 0};
     gft_sm_state *state = gft_sm_state_of(r, tensor.site);
     if (state->outputs)
@@ -79,7 +84,8 @@ static int by_input_key(const void *a, const void *b) {
 /* Inputs in the order of their names: a map has none of its own. */
 static graft_status add_inputs(signature_reader *s, graft_error *err) {
     const size_t count = s->def->n_inputs;
-    Tensorflow__SignatureDef__InputsEntry **sorted = gft_arena_memdup(s->r->arena, s->def->inputs, count * sizeof *sorted);
+    Tensorflow__SignatureDef__InputsEntry **sorted =
+        gft_arena_memdup(s->r->arena, s->def->inputs, count * sizeof *sorted);
     if (!sorted)
         return gft_fail_memory(err, count * sizeof *sorted, "inputs");
     if (count > 1)
@@ -89,7 +95,8 @@ static graft_status add_inputs(signature_reader *s, graft_error *err) {
     return GRAFT_OK;
 }
 
-static graft_status find_roots(signature_reader *s, Tensorflow__SignatureDef__OutputsEntry ***sorted, graft_error *err) {
+static graft_status find_roots(signature_reader *s,
+                               Tensorflow__SignatureDef__OutputsEntry ***sorted, graft_error *err) {
     const size_t count = s->def->n_outputs;
     *sorted = gft_arena_memdup(s->r->arena, s->def->outputs, count * sizeof **sorted);
     s->roots = gft_arena_array(s->r->arena, count, sizeof *s->roots);
@@ -129,7 +136,8 @@ static graft_status count_ops(signature_reader *s, graft_error *err) {
         const Tensorflow__NodeDef *node = gft_sm_node(r, s->order[i]);
         int32_t at = 0;
         (void)gft_sm_names_find(&seen, node->op, &at);
-        const bool known = gft_tf_import_outputs(node) > 0 || gft_sm_state_of(r, s->order[i])->outputs;
+        const bool known =
+            gft_tf_import_outputs(node) > 0 || gft_sm_state_of(r, s->order[i])->outputs;
         const bool before = s->ops[at].count > 0 ? s->ops[at].supported : true;
         s->ops[at] = (graft_op_info){node->op, s->ops[at].count + 1, before && known};
     }
@@ -159,10 +167,12 @@ static char *node_name(signature_reader *s, const Tensorflow__NodeDef *node, cha
     return gft_sm_names_find(&s->node_names, *own_layer, &taken) ? full : *own_layer;
 }
 
-static graft_status set_layer(signature_reader *s, const Tensorflow__NodeDef *node, const char *own, graft_error *err) {
+static graft_status set_layer(signature_reader *s, const Tensorflow__NodeDef *node, const char *own,
+                              graft_error *err) {
     const Tensorflow__AttrValue *layer = gft_tf_find_attr(node, GFT_TF_ATTR_LAYER);
     const char *name = own;
-    if (layer && layer->value_case == TENSORFLOW__ATTR_VALUE__VALUE_S && layer->s.len > 0 && layer->s.len < 1024)
+    if (layer && layer->value_case == TENSORFLOW__ATTR_VALUE__VALUE_S && layer->s.len > 0 &&
+        layer->s.len < 1024)
         name = gft_arena_strndup(s->r->arena, (const char *)layer->s.data, layer->s.len);
     if (!name)
         return gft_fail_memory(err, 64, "a layer's name");
@@ -171,7 +181,8 @@ static graft_status set_layer(signature_reader *s, const Tensorflow__NodeDef *no
 }
 
 /* Values of a node's data inputs. */
-static graft_status gather_inputs(signature_reader *s, gft_sm_site site, gft_tf_import *m, graft_error *err) {
+static graft_status gather_inputs(signature_reader *s, gft_sm_site site, gft_tf_import *m,
+                                  graft_error *err) {
     gft_sm_reader *r = s->r;
     const Tensorflow__NodeDef *node = m->node;
     m->inputs = gft_arena_array(r->arena, node->n_input, sizeof(gft_tf_value *));
@@ -185,14 +196,16 @@ static graft_status gather_inputs(signature_reader *s, gft_sm_site site, gft_tf_
         const gft_sm_state *state = gft_sm_state_of(r, tensor.site);
         if (!state->outputs || tensor.output >= state->output_count ||
             state->outputs[tensor.output].kind == GFT_TF_NONE)
-            return gft_fail(err, GRAFT_UNIMPLEMENTED, "its input '%s' is an output that is not read", node->input[i]);
+            return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                            "its input '%s' is an output that is not read", node->input[i]);
         m->inputs[m->input_count++] = &state->outputs[tensor.output];
     }
     return GRAFT_OK;
 }
 
 /* A variable's handle has no node function: it belongs to the file. */
-static graft_status read_variable(signature_reader *s, gft_sm_site site, gft_tf_import *m, graft_error *err) {
+static graft_status read_variable(signature_reader *s, gft_sm_site site, gft_tf_import *m,
+                                  graft_error *err) {
     gft_sm_reader *r = s->r;
     if (site.frame != 0 || r->source_of[site.node] < 0)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "a variable made inside a function");
@@ -207,7 +220,8 @@ static graft_status read_variable(signature_reader *s, gft_sm_site site, gft_tf_
 static graft_status read_node(signature_reader *s, gft_sm_site site, graft_error *err) {
     gft_sm_reader *r = s->r;
     gft_sm_state *state = gft_sm_state_of(r, site);
-    gft_tf_import m = {.graph = s->graph, .arena = r->arena, .map = r->map, .node = gft_sm_node(r, site)};
+    gft_tf_import m = {
+        .graph = s->graph, .arena = r->arena, .map = r->map, .node = gft_sm_node(r, site)};
     char *layer = NULL;
     if (state->outputs)
         return GRAFT_OK; /* an input of the signature */
@@ -247,13 +261,15 @@ static graft_status read_nodes(signature_reader *s, graft_error *err) {
     return GRAFT_OK;
 }
 
-static graft_status add_outputs(signature_reader *s, Tensorflow__SignatureDef__OutputsEntry **sorted, graft_error *err) {
+static graft_status add_outputs(signature_reader *s,
+                                Tensorflow__SignatureDef__OutputsEntry **sorted, graft_error *err) {
     gft_tf_import m = {.graph = s->graph, .arena = s->r->arena, .map = s->r->map};
     for (size_t i = 0; i < s->def->n_outputs; i++) {
         const gft_sm_state *state = gft_sm_state_of(s->r, s->roots[i].site);
         gft_value_id id;
         if (!state->outputs || s->roots[i].output >= state->output_count)
-            return gft_fail(err, GRAFT_UNIMPLEMENTED, "output '%s' is one that is not read", sorted[i]->key);
+            return gft_fail(err, GRAFT_UNIMPLEMENTED, "output '%s' is one that is not read",
+                            sorted[i]->key);
         m.name = sorted[i]->key;
         GFT_TRY(gft_tf_value_in_graph(&m, &state->outputs[s->roots[i].output], &id, err));
         GFT_TRY(gft_graph_output(s->graph, sorted[i]->key, id, err));
@@ -282,13 +298,14 @@ static graft_status build(signature_reader *s, graft_error *err) {
     return gft_graph_sweep(s->graph, err);
 }
 
-graft_status gft_sm_read_signature(gft_sm_reader *r, const char *name, const Tensorflow__SignatureDef *def,
-                                   graft_error *err) {
+graft_status gft_sm_read_signature(gft_sm_reader *r, const char *name,
+                                   const Tensorflow__SignatureDef *def, graft_error *err) {
     signature_reader s = {.r = r, .def = def};
     graft_error why = {0};
     const char *problem = NULL;
     graft_status status = build(&s, &why);
-    if (status == GRAFT_UNIMPLEMENTED || status == GRAFT_INVALID_ARGUMENT || status == GRAFT_NOT_FOUND) {
+    if (status == GRAFT_UNIMPLEMENTED || status == GRAFT_INVALID_ARGUMENT ||
+        status == GRAFT_NOT_FOUND) {
         gft_graph_free(s.graph);
         s.graph = NULL;
         problem = gft_arena_strdup(r->arena, why.message);
@@ -311,7 +328,8 @@ done:
     return status;
 }
 
-graft_status gft_sm_mark_used(gft_sm_reader *r, const Tensorflow__SignatureDef *def, graft_error *err) {
+graft_status gft_sm_mark_used(gft_sm_reader *r, const Tensorflow__SignatureDef *def,
+                              graft_error *err) {
     gft_sm_site *order = NULL;
     size_t count = 0;
     gft_sm_reset(r);

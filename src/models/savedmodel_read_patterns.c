@@ -1,7 +1,7 @@
 /*
- * One op for the nodes TensorFlow writes it with: a bias behind its convolution, batch norm as Keras 3 exports it (or as
- * the writer does for rows), x * sigmoid(x), relu6(x + 3) / 6. What is joined has no other use. The new node takes the
- * name the parts have in common.
+ * One op for the nodes TensorFlow writes it with: a bias behind its convolution, batch norm as
+ * Keras 3 exports it (or as the writer does for rows), x * sigmoid(x), relu6(x + 3) / 6. What is
+ * joined has no other use. The new node takes the name the parts have in common.
  */
 #include <math.h>
 #include <string.h>
@@ -31,7 +31,8 @@ static const gft_node *made_by(const joiner *j, gft_value_id id, const gft_op *o
 
 static bool scalar(const joiner *j, gft_value_id id, float *out) {
     const gft_value *value = &j->graph->values[id];
-    if (value->kind != GFT_VALUE_CONST || value->desc.dtype != GRAFT_F32 || gft_shape_elems(&value->desc.shape) != 1)
+    if (value->kind != GFT_VALUE_CONST || value->desc.dtype != GRAFT_F32 ||
+        gft_shape_elems(&value->desc.shape) != 1)
         return false;
     memcpy(out, value->data, sizeof *out);
     return true;
@@ -43,7 +44,8 @@ static bool is_scalar(const joiner *j, gft_value_id id, float wanted) {
 }
 
 /* The input of a commutative node that is made by `op`, and the other one. */
-static const gft_node *part(const joiner *j, const gft_node *node, const gft_op *op, gft_value_id *other) {
+static const gft_node *part(const joiner *j, const gft_node *node, const gft_op *op,
+                            gft_value_id *other) {
     for (int i = 0; i < 2; i++) {
         const gft_node *found = made_by(j, node->inputs[i], op);
         if (found) {
@@ -54,7 +56,9 @@ static const gft_node *part(const joiner *j, const gft_node *node, const gft_op 
     return NULL;
 }
 
-static bool single(const joiner *j, const gft_node *node) { return j->uses[node->outputs[0]] == 1; }
+static bool single(const joiner *j, const gft_node *node) {
+    return j->uses[node->outputs[0]] == 1;
+}
 
 /* ---- joining ---- */
 
@@ -75,8 +79,8 @@ static void release(joiner *j, gft_value_id id) {
 }
 
 /* Puts op(inputs) in the place of `last` and what only it used. */
-static graft_status join(joiner *j, gft_node_id last, const gft_op *op, const void *attrs, const gft_value_id *inputs,
-                         int32_t count, graft_error *err) {
+static graft_status join(joiner *j, gft_node_id last, const gft_op *op, const void *attrs,
+                         const gft_value_id *inputs, int32_t count, graft_error *err) {
     gft_graph *graph = j->graph;
     const gft_node old = graph->nodes[last];
     const gft_value_id y = old.outputs[0];
@@ -117,7 +121,8 @@ static graft_status join_bias(joiner *j, gft_node_id id, graft_error *err) {
         return GRAFT_OK;
     const gft_node *conv = &j->graph->nodes[acc->node];
     gft_epilogue_attrs *epilogue = epilogue_of(conv);
-    if (!epilogue || epilogue->has_bias || epilogue->has_residual || epilogue->has_input_scale || epilogue->activation)
+    if (!epilogue || epilogue->has_bias || epilogue->has_residual || epilogue->has_input_scale ||
+        epilogue->activation)
         return GRAFT_OK;
     const gft_value_id inputs[3] = {conv->inputs[0], conv->inputs[1], add->inputs[1]};
     const gft_value_id y = add->outputs[0];
@@ -198,20 +203,26 @@ static bool scale_of(const joiner *j, gft_value_id id, scale *out) {
     return false;
 }
 
-/* A number per channel that is there before the graph runs; Keras reshapes it to (1,1,1,C), which is undone in *id. */
+/*
+ * A number per channel that is there before the graph runs; Keras reshapes it to (1,1,1,C), which
+ * is undone in *id.
+ */
 static bool per_channel(const joiner *j, gft_value_id *id, gft_value_id x) {
     const gft_node *reshape = made_by(j, *id, &gft_op_reshape);
     const graft_shape *as = &j->graph->values[*id].desc.shape;
-    if (reshape && reshape->input_count == 1 && as->rank > 0 && as->dims[as->rank - 1] == gft_shape_elems(as))
+    if (reshape && reshape->input_count == 1 && as->rank > 0 &&
+        as->dims[as->rank - 1] == gft_shape_elems(as))
         *id = reshape->inputs[0];
     const gft_value *value = &j->graph->values[*id];
     const graft_shape *shape = &j->graph->values[x].desc.shape;
-    return (value->kind == GFT_VALUE_PARAM || value->kind == GFT_VALUE_CONST) && value->desc.shape.rank == 1 &&
-           shape->rank >= 2 && shape->dims[shape->rank - 1] == value->desc.shape.dims[0];
+    return (value->kind == GFT_VALUE_PARAM || value->kind == GFT_VALUE_CONST) &&
+           value->desc.shape.rank == 1 && shape->rank >= 2 &&
+           shape->dims[shape->rank - 1] == value->desc.shape.dims[0];
 }
 
 /* x * s + (beta - mean * s) */
-static bool keras_form(const joiner *j, const gft_node *add, gft_value_id inputs[5], float *epsilon) {
+static bool keras_form(const joiner *j, const gft_node *add, gft_value_id inputs[5],
+                       float *epsilon) {
     scale s;
     scale t;
     gft_value_id product;
@@ -239,14 +250,16 @@ static bool keras_form(const joiner *j, const gft_node *add, gft_value_id inputs
 }
 
 /* (x - mean) * s + beta */
-static bool rows_form(const joiner *j, const gft_node *add, gft_value_id inputs[5], float *epsilon) {
+static bool rows_form(const joiner *j, const gft_node *add, gft_value_id inputs[5],
+                      float *epsilon) {
     scale s;
     const gft_node *mul = part(j, add, &gft_op_mul, &inputs[2]);
     if (!mul || !single(j, mul))
         return false;
     for (int i = 0; i < 2; i++) {
         const gft_node *centred = made_by(j, mul->inputs[i], &gft_op_sub);
-        if (!centred || !single(j, centred) || j->uses[mul->inputs[1 - i]] != 1 || !scale_of(j, mul->inputs[1 - i], &s))
+        if (!centred || !single(j, centred) || j->uses[mul->inputs[1 - i]] != 1 ||
+            !scale_of(j, mul->inputs[1 - i], &s))
             continue;
         inputs[0] = centred->inputs[0];
         inputs[1] = s.gamma;
@@ -290,7 +303,8 @@ graft_status gft_sm_join_patterns(gft_graph *graph, graft_error *err) {
     if (nodes > MAX_NODES)
         return GRAFT_OK;
     joiner j = {.graph = graph};
-    const size_t room = (size_t)graph->value_count + (size_t)nodes + 1; /* each node is joined once at most */
+    const size_t room =
+        (size_t)graph->value_count + (size_t)nodes + 1; /* each node is joined once at most */
     graft_status status = GRAFT_OK;
     j.uses = gft_calloc(room, sizeof *j.uses);
     if (!j.uses)

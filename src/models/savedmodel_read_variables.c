@@ -1,7 +1,8 @@
 /*
- * Variables. Which tensor of the checkpoint a variable holds is what the restore nodes say (RestoreV2 -> AssignVariableOp),
- * in the main graph or in the restore function: this is what TensorFlow's C++ loader goes by, and every SavedModel that
- * loader takes has them. Which are trainable is in the object graph, walked beside the checkpoint's own one.
+ * Variables. Which tensor of the checkpoint a variable holds is what the restore nodes say
+ * (RestoreV2 -> AssignVariableOp), in the main graph or in the restore function: this is what
+ * TensorFlow's C++ loader goes by, and every SavedModel that loader takes has them. Which are
+ * trainable is in the object graph, walked beside the checkpoint's own one.
  */
 #include <string.h>
 
@@ -23,7 +24,8 @@ static bool is_assign(const Tensorflow__NodeDef *node) {
 /* ---- restore nodes ---- */
 
 /* The key that output `output` of a RestoreV2 reads; NULL if its names are no constant. */
-static graft_status restored_key(gft_sm_reader *r, gft_sm_tensor restore, const char **key, graft_error *err) {
+static graft_status restored_key(gft_sm_reader *r, gft_sm_tensor restore, const char **key,
+                                 graft_error *err) {
     const Tensorflow__NodeDef *node = gft_sm_node(r, restore.site);
     gft_sm_tensor names;
     ProtobufCBinaryData *strings = NULL;
@@ -41,7 +43,8 @@ static graft_status restored_key(gft_sm_reader *r, gft_sm_tensor restore, const 
         graft_tensor *tensor = gft_arena_array(r->arena, 1, sizeof *tensor);
         if (!cache || !tensor)
             return gft_fail_memory(err, sizeof *cache + sizeof *tensor, "names of variables");
-        GFT_TRY(gft_tensor_proto_strings(value->tensor, node->name, r->arena, &strings, &count, err));
+        GFT_TRY(
+            gft_tensor_proto_strings(value->tensor, node->name, r->arena, &strings, &count, err));
         *tensor = (graft_tensor){.data = strings, .bytes = count};
         cache->tensor = tensor;
         state->outputs = cache;
@@ -51,7 +54,8 @@ static graft_status restored_key(gft_sm_reader *r, gft_sm_tensor restore, const 
     count = state->outputs->tensor->bytes;
     if (restore.output < 0 || (size_t)restore.output >= count)
         return GRAFT_OK;
-    *key = gft_arena_strndup(r->arena, (const char *)strings[restore.output].data, strings[restore.output].len);
+    *key = gft_arena_strndup(r->arena, (const char *)strings[restore.output].data,
+                             strings[restore.output].len);
     return *key ? GRAFT_OK : gft_fail_memory(err, strings[restore.output].len, "a variable's name");
 }
 
@@ -114,7 +118,10 @@ static graft_status key_by_name(gft_sm_reader *r, gft_sm_source *source, graft_e
 
 typedef Tensorflow__TrackableObjectGraph__TrackableObject trackable;
 
-/* Pairs of nodes, saved object and checkpoint object, reached by the same path; each is paired once. */
+/*
+ * Pairs of nodes, saved object and checkpoint object, reached by the same path; each is paired
+ * once.
+ */
 typedef struct pairing {
     const Tensorflow__SavedObjectGraph *saved;
     const Tensorflow__TrackableObjectGraph *stored;
@@ -191,9 +198,11 @@ static graft_status read_object_graph(gft_sm_reader *r, graft_error *err) {
     GFT_TRY(gft_bundle_read_strings(r->bundle, entry, r->arena, &strings, &count, err));
     if (count != 1)
         return GRAFT_OK;
-    GFT_TRY(gft_proto_unpack(&tensorflow__trackable_object_graph__descriptor, strings[0].data, strings[0].bytes, NULL,
-                             "the checkpoint's object graph", r->arena, &message, err));
-    pairing p = {.saved = r->meta->object_graph_def, .stored = (const Tensorflow__TrackableObjectGraph *)message};
+    GFT_TRY(gft_proto_unpack(&tensorflow__trackable_object_graph__descriptor, strings[0].data,
+                             strings[0].bytes, NULL, "the checkpoint's object graph", r->arena,
+                             &message, err));
+    pairing p = {.saved = r->meta->object_graph_def,
+                 .stored = (const Tensorflow__TrackableObjectGraph *)message};
     gft_arena_init(&p.arena);
     graft_status status = read_objects(r, &p, err);
     gft_arena_deinit(&p.arena);
@@ -229,7 +238,9 @@ graft_status gft_sm_open_variables(gft_sm_reader *r, graft_error *err) {
 /* The variable of the object graph that this key belongs to; NULL if there is none. */
 static const Tensorflow__SavedVariable *object_of(const gft_sm_reader *r, const char *key) {
     int32_t node;
-    return gft_sm_names_find(&r->objects, key, &node) ? r->meta->object_graph_def->nodes[node]->variable : NULL;
+    return gft_sm_names_find(&r->objects, key, &node)
+               ? r->meta->object_graph_def->nodes[node]->variable
+               : NULL;
 }
 
 /* "variables/17": a place in a list, which says nothing about what it is. */
@@ -238,9 +249,12 @@ static bool is_list_place(const char *name) {
     return last && last[1] != '\0' && strspn(last + 1, "0123456789") == strlen(last + 1);
 }
 
-/* "block1a/conv/kernel" from "block1a/conv/kernel/.ATTRIBUTES/VARIABLE_VALUE"; from a place in a list the variable's own
- * name, if it has one that is not taken. */
-static const char *param_name(gft_sm_reader *r, const char *key, const Tensorflow__SavedVariable *object) {
+/*
+ * "block1a/conv/kernel" from "block1a/conv/kernel/.ATTRIBUTES/VARIABLE_VALUE"; from a place in a
+ * list the variable's own name, if it has one that is not taken.
+ */
+static const char *param_name(gft_sm_reader *r, const char *key,
+                              const Tensorflow__SavedVariable *object) {
     const size_t length = strlen(key);
     const size_t suffix = strlen(SUFFIX);
     const char *name = key;
@@ -252,31 +266,36 @@ static const char *param_name(gft_sm_reader *r, const char *key, const Tensorflo
     return name;
 }
 
-graft_status gft_sm_source_param(gft_sm_reader *r, int32_t index, gft_param_id *out, graft_error *err) {
+graft_status gft_sm_source_param(gft_sm_reader *r, int32_t index, gft_param_id *out,
+                                 graft_error *err) {
     gft_sm_source *source = &r->sources[index];
     const Tensorflow__NodeDef *node = r->main.nodes[source->node];
     graft_tensor tensor;
     *out = source->param;
     if (source->param >= 0)
         return GRAFT_OK;
-    const gft_bundle_entry *entry = source->key && r->bundle ? gft_bundle_find(r->bundle, source->key) : NULL;
+    const gft_bundle_entry *entry =
+        source->key && r->bundle ? gft_bundle_find(r->bundle, source->key) : NULL;
     if (!entry)
         return gft_fail(err, GRAFT_NOT_FOUND, "%s: variable '%s': %s", r->dir, node->name,
-                        !r->bundle ? "there is no checkpoint in variables/"
+                        !r->bundle    ? "there is no checkpoint in variables/"
                         : source->key ? "its tensor is not in the checkpoint"
                                       : "nothing restores it");
     const graft_dtype wanted = gft_tf_get_type(node, "dtype", entry->dtype);
     if (wanted != entry->dtype)
-        return gft_fail(err, GRAFT_DATA_LOSS, "%s: variable '%s' is %s in the graph and %s in the checkpoint", r->dir,
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "%s: variable '%s' is %s in the graph and %s in the checkpoint", r->dir,
                         node->name, graft_dtype_name(wanted), graft_dtype_name(entry->dtype));
     GFT_TRY(gft_bundle_read(r->bundle, entry, r->arena, &tensor, err));
     const Tensorflow__SavedVariable *object = object_of(r, source->key);
     const char *name = param_name(r, source->key, object);
     if (!name)
         return gft_fail_memory(err, 64, "a variable's name");
-    if (!gft_sm_names_find(&r->params, source->key, &source->param)) { /* else two handles of one tensor */
+    if (!gft_sm_names_find(&r->params, source->key,
+                           &source->param)) { /* else two handles of one tensor */
         GFT_TRY(gft_params_add(&r->model->params, name, &tensor.desc, GFT_PARAM_WEIGHT,
-                               object ? object->trainable != 0 : true, tensor.data, &source->param, err));
+                               object ? object->trainable != 0 : true, tensor.data, &source->param,
+                               err));
         (void)gft_sm_names_add(&r->params, source->key, source->param);
     }
     *out = source->param;

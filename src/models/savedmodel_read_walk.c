@@ -1,7 +1,8 @@
 /*
- * Frames, names and the walk. A tensor's text ("node:1", "node:output:1", an argument's name) is followed through
- * identities, out of a function to the call's input and into a called function to its result, until a node that computes
- * something; the walk lists such nodes by depth-first search with an explicit stack.
+ * Frames, names and the walk. A tensor's text ("node:1", "node:output:1", an argument's name) is
+ * followed through identities, out of a function to the call's input and into a called function to
+ * its result, until a node that computes something; the walk lists such nodes by depth-first search
+ * with an explicit stack.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static size_t hash(const char *s) {
     return (size_t)(h ^ h >> 32);
 }
 
-graft_status gft_sm_names_make(gft_arena *arena, size_t count, gft_sm_names *out, graft_error *err) {
+graft_status gft_sm_names_make(gft_arena *arena, size_t count, gft_sm_names *out,
+                               graft_error *err) {
     size_t slots = 8;
     while (slots < 2 * count + 2)
         slots *= 2;
@@ -26,7 +28,8 @@ graft_status gft_sm_names_make(gft_arena *arena, size_t count, gft_sm_names *out
     out->keys = gft_arena_array(arena, slots, sizeof *out->keys);
     out->values = gft_arena_array(arena, slots, sizeof *out->values);
     if (!out->keys || !out->values)
-        return gft_fail_memory(err, slots * (sizeof *out->keys + sizeof *out->values), "names of nodes");
+        return gft_fail_memory(err, slots * (sizeof *out->keys + sizeof *out->values),
+                               "names of nodes");
     return GRAFT_OK;
 }
 
@@ -57,31 +60,35 @@ bool gft_sm_names_find(const gft_sm_names *names, const char *key, int32_t *valu
 
 /* ---- bodies and frames ---- */
 
-static graft_status body_init(gft_sm_reader *r, const Tensorflow__FunctionDef *function, Tensorflow__NodeDef *const *nodes,
-                              size_t count, gft_sm_body *body, graft_error *err) {
+static graft_status body_init(gft_sm_reader *r, const Tensorflow__FunctionDef *function,
+                              Tensorflow__NodeDef *const *nodes, size_t count, gft_sm_body *body,
+                              graft_error *err) {
     const size_t args = function && function->signature ? function->signature->n_input_arg : 0;
     const char *name = function && function->signature ? function->signature->name : "the graph";
     *body = (gft_sm_body){.function = function, .nodes = nodes, .node_count = (int32_t)count};
     if (count + args > GFT_SM_MAX_SITES)
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: %s has %zu nodes, at most %zu are read", r->dir, name, count,
-                        GFT_SM_MAX_SITES);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: %s has %zu nodes, at most %zu are read",
+                        r->dir, name, count, GFT_SM_MAX_SITES);
     GFT_TRY(gft_sm_names_make(r->arena, count + args, &body->names, err));
     for (size_t i = 0; i < args; i++) {
-        if (!gft_sm_names_add(&body->names, function->signature->input_arg[i]->name, -1 - (int32_t)i))
-            return gft_fail(err, GRAFT_DATA_LOSS, "%s: function '%s' has two arguments '%s'", r->dir, name,
-                            function->signature->input_arg[i]->name);
+        if (!gft_sm_names_add(&body->names, function->signature->input_arg[i]->name,
+                              -1 - (int32_t)i))
+            return gft_fail(err, GRAFT_DATA_LOSS, "%s: function '%s' has two arguments '%s'",
+                            r->dir, name, function->signature->input_arg[i]->name);
     }
     for (size_t i = 0; i < count; i++) {
         if (!gft_sm_names_add(&body->names, nodes[i]->name, (int32_t)i))
-            return gft_fail(err, GRAFT_DATA_LOSS, "%s: %s has two nodes '%s'", r->dir, name, nodes[i]->name);
+            return gft_fail(err, GRAFT_DATA_LOSS, "%s: %s has two nodes '%s'", r->dir, name,
+                            nodes[i]->name);
     }
     return GRAFT_OK;
 }
 
-static graft_status frame_new(gft_sm_reader *r, gft_sm_body *body, gft_sm_site call, int32_t depth, int32_t *out,
-                              graft_error *err) {
+static graft_status frame_new(gft_sm_reader *r, gft_sm_body *body, gft_sm_site call, int32_t depth,
+                              int32_t *out, graft_error *err) {
     if (r->site_count + (size_t)body->node_count + 1 > GFT_SM_MAX_SITES)
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: its functions unfold to more than %zu nodes", r->dir,
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                        "%s: its functions unfold to more than %zu nodes", r->dir,
                         GFT_SM_MAX_SITES);
     if (r->frame_count == r->frame_capacity) {
         const int32_t capacity = r->frame_capacity == 0 ? 16 : r->frame_capacity * 2;
@@ -93,7 +100,8 @@ static graft_status frame_new(gft_sm_reader *r, gft_sm_body *body, gft_sm_site c
     }
     gft_sm_state *states = gft_arena_array(r->arena, (size_t)body->node_count, sizeof *states);
     if (!states)
-        return gft_fail_memory(err, (size_t)body->node_count * sizeof *states, "calls of functions");
+        return gft_fail_memory(err, (size_t)body->node_count * sizeof *states,
+                               "calls of functions");
     r->site_count += (size_t)body->node_count + 1;
     r->frames[r->frame_count] = (gft_sm_frame){body, call, depth, states};
     *out = r->frame_count++;
@@ -114,7 +122,8 @@ graft_status gft_sm_open_graph(gft_sm_reader *r, graft_error *err) {
     for (size_t i = 0; i < functions; i++) {
         const Tensorflow__FunctionDef *f = graph->library->function[i];
         if (f->signature && !gft_sm_names_add(&r->functions, f->signature->name, (int32_t)i))
-            return gft_fail(err, GRAFT_DATA_LOSS, "%s: two functions '%s'", r->dir, f->signature->name);
+            return gft_fail(err, GRAFT_DATA_LOSS, "%s: two functions '%s'", r->dir,
+                            f->signature->name);
     }
     return frame_new(r, &r->main, (gft_sm_site){-1, -1}, 0, &frame, err);
 }
@@ -145,7 +154,8 @@ void gft_sm_reset(gft_sm_reader *r) {
 /* Which function a node calls, NULL if none. */
 static const char *called(const gft_sm_reader *r, const Tensorflow__NodeDef *node) {
     int32_t index;
-    if (strcmp(node->op, "PartitionedCall") == 0 || strcmp(node->op, "StatefulPartitionedCall") == 0) {
+    if (strcmp(node->op, "PartitionedCall") == 0 ||
+        strcmp(node->op, "StatefulPartitionedCall") == 0) {
         const Tensorflow__AttrValue *f = gft_tf_find_attr(node, "f");
         return f && f->value_case == TENSORFLOW__ATTR_VALUE__VALUE_FUNC ? f->func->name : "";
     }
@@ -164,11 +174,12 @@ graft_status gft_sm_callee(gft_sm_reader *r, gft_sm_site site, int32_t *out, gra
         return GRAFT_OK;
     }
     if (!gft_sm_names_find(&r->functions, name, &index))
-        return gft_fail(err, GRAFT_DATA_LOSS, "%s: node '%s' in %s calls function '%s', which is not there", r->dir,
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "%s: node '%s' in %s calls function '%s', which is not there", r->dir,
                         node->name, gft_sm_where(r, site.frame), name);
     if (r->frames[site.frame].depth >= GFT_SM_MAX_DEPTH)
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: node '%s': calls nested deeper than %d", r->dir, node->name,
-                        GFT_SM_MAX_DEPTH);
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: node '%s': calls nested deeper than %d",
+                        r->dir, node->name, GFT_SM_MAX_DEPTH);
     if (!r->bodies[index]) {
         const Tensorflow__FunctionDef *f = r->meta->graph_def->library->function[index];
         gft_sm_body *body = gft_arena_alloc(r->arena, sizeof *body);
@@ -184,7 +195,10 @@ graft_status gft_sm_callee(gft_sm_reader *r, gft_sm_site site, int32_t *out, gra
 
 /* ---- following a tensor ---- */
 
-/* "name", "name:1", "name:output:1": the name's length and the output's number; -1 for a broken number. */
+/*
+ * "name", "name:1", "name:output:1": the name's length and the output's number; -1 for a broken
+ * number.
+ */
 static size_t split_text(const char *text, int32_t *output) {
     const size_t length = strcspn(text, ":");
     const char *last = strrchr(text, ':');
@@ -192,7 +206,9 @@ static size_t split_text(const char *text, int32_t *output) {
     if (last) {
         char *end;
         const long number = strtol(last + 1, &end, 10);
-        *output = last[1] >= '0' && last[1] <= '9' && *end == '\0' && number < INT16_MAX ? (int32_t)number : -1;
+        *output = last[1] >= '0' && last[1] <= '9' && *end == '\0' && number < INT16_MAX
+                      ? (int32_t)number
+                      : -1;
     }
     return length;
 }
@@ -200,11 +216,14 @@ static size_t split_text(const char *text, int32_t *output) {
 /* Outputs of batch norm behind the first carry names of their own; nothing here reads them. */
 static bool side_output(const char *text) {
     const char *argument = strchr(text, ':');
-    return argument && (strncmp(argument, ":batch_", 7) == 0 || strncmp(argument, ":reserve_space", 14) == 0);
+    return argument &&
+           (strncmp(argument, ":batch_", 7) == 0 || strncmp(argument, ":reserve_space", 14) == 0);
 }
 
-static graft_status broken(const gft_sm_reader *r, int32_t frame, const char *text, graft_error *err) {
-    return gft_fail(err, GRAFT_DATA_LOSS, "%s: in %s, there is no tensor '%.200s'", r->dir, gft_sm_where(r, frame), text);
+static graft_status broken(const gft_sm_reader *r, int32_t frame, const char *text,
+                           graft_error *err) {
+    return gft_fail(err, GRAFT_DATA_LOSS, "%s: in %s, there is no tensor '%.200s'", r->dir,
+                    gft_sm_where(r, frame), text);
 }
 
 /* The data input of this number of a node; NULL if there is none. */
@@ -229,7 +248,8 @@ static const char *result_text(const gft_sm_body *body, int32_t output) {
     return NULL;
 }
 
-graft_status gft_sm_resolve(gft_sm_reader *r, int32_t frame, const char *text, gft_sm_tensor *out, graft_error *err) {
+graft_status gft_sm_resolve(gft_sm_reader *r, int32_t frame, const char *text, gft_sm_tensor *out,
+                            graft_error *err) {
     const char *origin = text;
     char name[512];
     for (int hop = 0; hop < GFT_SM_MAX_HOPS; hop++) {
@@ -271,8 +291,8 @@ graft_status gft_sm_resolve(gft_sm_reader *r, int32_t frame, const char *text, g
             return GRAFT_OK;
         }
     }
-    return gft_fail(err, GRAFT_DATA_LOSS, "%s: tensor '%.200s' leads through more than %d nodes", r->dir, origin,
-                    GFT_SM_MAX_HOPS);
+    return gft_fail(err, GRAFT_DATA_LOSS, "%s: tensor '%.200s' leads through more than %d nodes",
+                    r->dir, origin, GFT_SM_MAX_HOPS);
 }
 
 /* ---- the walk ---- */
@@ -338,8 +358,8 @@ static graft_status walk_on(gft_sm_reader *r, walk *w, graft_error *err) {
     return GRAFT_OK;
 }
 
-graft_status gft_sm_walk(gft_sm_reader *r, const gft_sm_tensor *roots, size_t count, gft_sm_site **order,
-                         size_t *order_count, graft_error *err) {
+graft_status gft_sm_walk(gft_sm_reader *r, const gft_sm_tensor *roots, size_t count,
+                         gft_sm_site **order, size_t *order_count, graft_error *err) {
     walk w = {0};
     graft_status status = GRAFT_OK;
     for (size_t i = 0; i < count; i++) {

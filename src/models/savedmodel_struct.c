@@ -71,7 +71,8 @@ gft_sv *gft_sv_named_tuple(gft_pb *pb, const char *name) {
     gft_sv *value = value_new(pb, TENSORFLOW__STRUCTURED_VALUE__KIND_NAMED_TUPLE_VALUE);
     if (!value)
         return NULL;
-    value->named_tuple_value = GFT_PB_NEW(pb, Tensorflow__NamedTupleValue, TENSORFLOW__NAMED_TUPLE_VALUE__INIT);
+    value->named_tuple_value =
+        GFT_PB_NEW(pb, Tensorflow__NamedTupleValue, TENSORFLOW__NAMED_TUPLE_VALUE__INIT);
     if (value->named_tuple_value)
         value->named_tuple_value->name = gft_pb_string(pb, "%s", name);
     return pb->failed ? NULL : value;
@@ -91,8 +92,8 @@ void gft_sv_set(gft_pb *pb, gft_sv *mapping, const char *key, gft_sv *value) {
     if (!mapping || !value || !name)
         return;
     if (mapping->kind_case == TENSORFLOW__STRUCTURED_VALUE__KIND_DICT_VALUE) {
-        Tensorflow__DictValue__FieldsEntry *entry =
-            GFT_PB_NEW(pb, Tensorflow__DictValue__FieldsEntry, TENSORFLOW__DICT_VALUE__FIELDS_ENTRY__INIT);
+        Tensorflow__DictValue__FieldsEntry *entry = GFT_PB_NEW(
+            pb, Tensorflow__DictValue__FieldsEntry, TENSORFLOW__DICT_VALUE__FIELDS_ENTRY__INIT);
         if (!entry)
             return;
         entry->key = name;
@@ -100,7 +101,8 @@ void gft_sv_set(gft_pb *pb, gft_sv *mapping, const char *key, gft_sv *value) {
         GFT_PB_PUSH(pb, mapping->dict_value, fields, entry);
         return;
     }
-    Tensorflow__PairValue *pair = GFT_PB_NEW(pb, Tensorflow__PairValue, TENSORFLOW__PAIR_VALUE__INIT);
+    Tensorflow__PairValue *pair =
+        GFT_PB_NEW(pb, Tensorflow__PairValue, TENSORFLOW__PAIR_VALUE__INIT);
     if (!pair)
         return;
     pair->key = name;

@@ -1,5 +1,6 @@
 /*
- * StructuredValue (tf.nest in protobuf, core/protobuf/struct.proto): how a SavedModel describes arguments and results.
+ * StructuredValue (tf.nest in protobuf, core/protobuf/struct.proto): how a SavedModel describes
+ * arguments and results.
  */
 #ifndef GFT_MODELS_SAVEDMODEL_STRUCT_H
 #define GFT_MODELS_SAVEDMODEL_STRUCT_H
@@ -12,7 +13,10 @@ gft_sv *gft_sv_none(gft_pb *pb);
 gft_sv *gft_sv_bool(gft_pb *pb, bool value);
 gft_sv *gft_sv_text(gft_pb *pb, const char *value);
 gft_sv *gft_sv_tensor_spec(gft_pb *pb, const char *name, const graft_tensor_desc *desc);
-/** Empty ones; members are appended with gft_sv_push (list, tuple) and gft_sv_set (dict, FullArgSpec). */
+/**
+ * Empty ones; members are appended with gft_sv_push (list, tuple) and gft_sv_set (dict,
+ * FullArgSpec).
+ */
 gft_sv *gft_sv_list(gft_pb *pb);
 gft_sv *gft_sv_tuple(gft_pb *pb);
 gft_sv *gft_sv_dict(gft_pb *pb);

@@ -1,6 +1,7 @@
 /*
- * Writing a model as a SavedModel directory: saved_model.pb, variables/, assets/labels.txt, assets.extra/graft.json.
- * The directory is built beside its place and renamed; the same model gives the same bytes.
+ * Writing a model as a SavedModel directory: saved_model.pb, variables/, assets/labels.txt,
+ * assets.extra/graft.json. The directory is built beside its place and renamed; the same model
+ * gives the same bytes.
  */
 #include "models/savedmodel_write.h"
 
@@ -17,10 +18,11 @@ static graft_status meta_new(gft_sm_writer *w, graft_error *err) {
     w->meta = GFT_PB_NEW(pb, Tensorflow__MetaGraphDef, TENSORFLOW__META_GRAPH_DEF__INIT);
     if (!w->meta)
         return gft_fail_memory(err, sizeof *w->meta, "a SavedModel");
-    Tensorflow__MetaGraphDef__MetaInfoDef *info =
-        GFT_PB_NEW(pb, Tensorflow__MetaGraphDef__MetaInfoDef, TENSORFLOW__META_GRAPH_DEF__META_INFO_DEF__INIT);
+    Tensorflow__MetaGraphDef__MetaInfoDef *info = GFT_PB_NEW(
+        pb, Tensorflow__MetaGraphDef__MetaInfoDef, TENSORFLOW__META_GRAPH_DEF__META_INFO_DEF__INIT);
     w->meta->graph_def = GFT_PB_NEW(pb, Tensorflow__GraphDef, TENSORFLOW__GRAPH_DEF__INIT);
-    w->meta->object_graph_def = GFT_PB_NEW(pb, Tensorflow__SavedObjectGraph, TENSORFLOW__SAVED_OBJECT_GRAPH__INIT);
+    w->meta->object_graph_def =
+        GFT_PB_NEW(pb, Tensorflow__SavedObjectGraph, TENSORFLOW__SAVED_OBJECT_GRAPH__INIT);
     if (w->meta->graph_def)
         w->meta->graph_def->library =
             GFT_PB_NEW(pb, Tensorflow__FunctionDefLibrary, TENSORFLOW__FUNCTION_DEF_LIBRARY__INIT);
@@ -34,7 +36,8 @@ static graft_status meta_new(gft_sm_writer *w, graft_error *err) {
 }
 
 static graft_status write_proto(gft_sm_writer *w, const char *dir, graft_error *err) {
-    Tensorflow__SavedModel *model = GFT_PB_NEW(&w->pb, Tensorflow__SavedModel, TENSORFLOW__SAVED_MODEL__INIT);
+    Tensorflow__SavedModel *model =
+        GFT_PB_NEW(&w->pb, Tensorflow__SavedModel, TENSORFLOW__SAVED_MODEL__INIT);
     if (!model)
         return gft_fail_memory(err, sizeof *model, "a SavedModel");
     model->saved_model_schema_version = 1;
@@ -44,7 +47,8 @@ static graft_status write_proto(gft_sm_writer *w, const char *dir, graft_error *
     return gft_saved_model_write(dir, model, err);
 }
 
-static graft_status add_object_graph(gft_sm_writer *w, gft_bundle_writer *bundle, graft_error *err) {
+static graft_status add_object_graph(gft_sm_writer *w, gft_bundle_writer *bundle,
+                                     graft_error *err) {
     const Tensorflow__TrackableObjectGraph *graph = gft_sm_checkpoint_objects(w);
     if (!graph)
         return gft_fail_memory(err, 0, "a checkpoint");
@@ -54,7 +58,8 @@ static graft_status add_object_graph(gft_sm_writer *w, gft_bundle_writer *bundle
     graft_status status = gft_proto_append(&bytes, &graph->base, err);
     const gft_bundle_string text = {bytes.data, bytes.bytes};
     if (status == GRAFT_OK)
-        status = gft_bundle_writer_add_strings(bundle, "_CHECKPOINTABLE_OBJECT_GRAPH", &scalar, &text, 1, err);
+        status = gft_bundle_writer_add_strings(bundle, "_CHECKPOINTABLE_OBJECT_GRAPH", &scalar,
+                                               &text, 1, err);
     gft_buffer_deinit(&bytes);
     return status;
 }
@@ -74,10 +79,12 @@ static graft_status write_variables(gft_sm_writer *w, const char *dir, graft_err
         const gft_sm_variable *v = &w->variables[i];
         size_t bytes = 0;
         if (!gft_desc_bytes(&v->param->desc, &bytes)) {
-            status = gft_fail(err, GRAFT_INVALID_ARGUMENT, "parameter '%s' has no size", v->param->name);
+            status =
+                gft_fail(err, GRAFT_INVALID_ARGUMENT, "parameter '%s' has no size", v->param->name);
             goto done;
         }
-        GFT_GOTO(gft_bundle_writer_add(bundle, v->key, &v->param->desc, v->param->data, bytes, err));
+        GFT_GOTO(
+            gft_bundle_writer_add(bundle, v->key, &v->param->desc, v->param->data, bytes, err));
     }
     GFT_GOTO(add_object_graph(w, bundle, err));
     status = gft_bundle_writer_commit(bundle, err);
@@ -89,8 +96,8 @@ done:
     return status;
 }
 
-static graft_status write_text(const char *dir, const char *folder, const char *name, const void *data, size_t bytes,
-                               graft_error *err) {
+static graft_status write_text(const char *dir, const char *folder, const char *name,
+                               const void *data, size_t bytes, graft_error *err) {
     graft_status status = GRAFT_OK;
     char *inner = gft_path_join(dir, folder);
     char *path = inner ? gft_path_join(inner, name) : NULL;
@@ -162,11 +169,13 @@ static graft_status check_place(const char *dir, bool replace, graft_error *err)
     GFT_TRY(gft_dir_list(dir, &entries, &count, err));
     gft_dir_list_free(entries, count);
     if (count > 0 && !gft_saved_model_present(dir))
-        return gft_fail(err, GRAFT_ALREADY_EXISTS, "%s: exists and is not a SavedModel, it is not replaced", dir);
+        return gft_fail(err, GRAFT_ALREADY_EXISTS,
+                        "%s: exists and is not a SavedModel, it is not replaced", dir);
     return GRAFT_OK;
 }
 
-graft_status gft_savedmodel_write(const graft_model *model, const char *dir, bool replace, graft_error *err) {
+graft_status gft_savedmodel_write(const graft_model *model, const char *dir, bool replace,
+                                  graft_error *err) {
     gft_sm_writer w = {.model = model};
     gft_staging staging = {0};
     graft_status status = GRAFT_OK;

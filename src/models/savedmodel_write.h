@@ -26,7 +26,10 @@ typedef struct gft_sm_port {
     gft_value_id value;
 } gft_sm_port;
 
-/* A signature of the model: a body (and its training form), a wrapper with inputs and outputs by name. */
+/*
+ * A signature of the model: a body (and its training form), a wrapper with inputs and outputs by
+ * name.
+ */
 typedef struct gft_sm_signature {
     const char *key;
     const gft_graph *graph;
@@ -35,7 +38,7 @@ typedef struct gft_sm_signature {
     int32_t *captures; /* variables the graph uses */
     int32_t capture_count;
     const char *body, *training, *wrapper; /* functions; training NULL: none */
-    bool jpeg;                             /* inputs[0] is encoded pictures; body takes them decoded */
+    bool jpeg; /* inputs[0] is encoded pictures; body takes them decoded */
 } gft_sm_signature;
 
 typedef struct gft_sm_writer {
@@ -54,9 +57,11 @@ typedef struct gft_sm_writer {
 /** Fills variables and signatures from the model. */
 GRAFT_MUST_CHECK graft_status gft_sm_collect(gft_sm_writer *w, graft_error *err);
 /** Writes the functions of a signature into the library. */
-GRAFT_MUST_CHECK graft_status gft_sm_write_functions(gft_sm_writer *w, gft_sm_signature *signature, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_sm_write_functions(gft_sm_writer *w, gft_sm_signature *signature,
+                                                     graft_error *err);
 /** The wrapper of serving_jpeg and what it needs: decoding, cropping, resizing. */
-GRAFT_MUST_CHECK graft_status gft_sm_write_jpeg(gft_sm_writer *w, gft_sm_signature *signature, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_sm_write_jpeg(gft_sm_writer *w, gft_sm_signature *signature,
+                                                graft_error *err);
 /** True if the model's first signature takes pictures that its preprocessing rule makes. */
 bool gft_sm_takes_pictures(const gft_sm_writer *w);
 /** Main graph: variables, placeholders, calls, saving and restoring; signature_def, saver_def. */
@@ -67,7 +72,7 @@ Tensorflow__TrackableObjectGraph *gft_sm_checkpoint_objects(gft_sm_writer *w);
 
 /** A call node: inputs are appended by the caller, then types with gft_sm_call_types. */
 gft_tf_node *gft_sm_call(gft_tf_nodes *nodes, const char *name, const char *function);
-void gft_sm_call_types(gft_sm_writer *w, gft_tf_nodes *nodes, gft_tf_node *call, const gft_sm_signature *signature,
-                       bool jpeg);
+void gft_sm_call_types(gft_sm_writer *w, gft_tf_nodes *nodes, gft_tf_node *call,
+                       const gft_sm_signature *signature, bool jpeg);
 
 #endif

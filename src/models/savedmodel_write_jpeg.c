@@ -1,10 +1,12 @@
 /*
- * serving_jpeg: encoded pictures in, what serving_default gives out. A function per picture decodes, crops, resizes and
- * pads as the model's preprocessing rule says (data/preprocess.c), MapDefun runs it over the batch.
+ * serving_jpeg: encoded pictures in, what serving_default gives out. A function per picture
+ * decodes, crops, resizes and pads as the model's preprocessing rule says (data/preprocess.c),
+ * MapDefun runs it over the batch.
  *
- * PIL's resize rounds to 8 bits between its horizontal and its vertical pass: so does this one, with ScaleAndTranslate,
- * whose kernels and antialiasing are PIL's, once for each direction. JPEG is decoded with the accurate integer DCT and
- * smooth upsampling, PNG and GIF come through the same op, BMP through DecodeBmp.
+ * PIL's resize rounds to 8 bits between its horizontal and its vertical pass: so does this one,
+ * with ScaleAndTranslate, whose kernels and antialiasing are PIL's, once for each direction. JPEG
+ * is decoded with the accurate integer DCT and smooth upsampling, PNG and GIF come through the same
+ * op, BMP through DecodeBmp.
  */
 #include "models/savedmodel_write.h"
 #include "models/savedmodel_write_picture.h"
@@ -112,10 +114,12 @@ graft_status gft_sm_write_jpeg(gft_sm_writer *w, gft_sm_signature *s, graft_erro
     write_decoder(w, DECODE_OTHER, false);
     write_one_picture(w);
     gft_tf_function_begin(&f, &w->pb, s->wrapper);
-    const char **handles = gft_arena_array(&w->arena, (size_t)s->capture_count + 1, sizeof *handles);
+    const char **handles =
+        gft_arena_array(&w->arena, (size_t)s->capture_count + 1, sizeof *handles);
     if (!handles || w->pb.failed)
         return gft_fail_memory(err, 0, "a SavedModel");
-    const char *bytes = gft_tf_function_arg(&f, s->inputs[0].name, GRAFT_STRING, &s->inputs[0].desc.shape);
+    const char *bytes =
+        gft_tf_function_arg(&f, s->inputs[0].name, GRAFT_STRING, &s->inputs[0].desc.shape);
     for (int32_t i = 0; i < s->capture_count; i++) {
         const gft_param *param = w->variables[s->captures[i]].param;
         handles[i] = gft_tf_function_handle(&f, param->name, &param->desc);
@@ -127,7 +131,8 @@ graft_status gft_sm_write_jpeg(gft_sm_writer *w, gft_sm_signature *s, graft_erro
         gft_tf_input(nodes, call, handles[i]);
     gft_sm_call_types(w, nodes, call, &w->signatures[0], false);
     for (int32_t i = 0; i < s->output_count; i++) {
-        const char *tensor = gft_tf_unary(nodes, "Identity", gft_tf_output(nodes, call, i), s->outputs[i].desc.dtype);
+        const char *tensor = gft_tf_unary(nodes, "Identity", gft_tf_output(nodes, call, i),
+                                          s->outputs[i].desc.dtype);
         gft_tf_function_result(&f, s->outputs[i].name, s->outputs[i].desc.dtype, tensor);
     }
     gft_tf_function_control(&f, call);

@@ -1,7 +1,7 @@
 /*
- * The object graph of a SavedModel: what tf.saved_model.load, tf_hub and Keras see. The root has `variables`,
- * `trainable_variables`, `regularization_losses`, `__call__(inputs, training=False)` and `signatures`; trainable
- * variables are the same nodes in both lists, which tf_hub relies on.
+ * The object graph of a SavedModel: what tf.saved_model.load, tf_hub and Keras see. The root has
+ * `variables`, `trainable_variables`, `regularization_losses`, `__call__(inputs, training=False)`
+ * and `signatures`; trainable variables are the same nodes in both lists, which tf_hub relies on.
  */
 #include "models/savedmodel_struct.h"
 #include "models/savedmodel_write.h"
@@ -11,8 +11,9 @@ enum { ROOT, VARIABLES, TRAINABLE, LOSSES, CALL, SIGNATURES, FIRST_VARIABLE };
 typedef Tensorflow__TrackableObjectGraph__TrackableObject__ObjectReference reference;
 
 static reference *reference_new(gft_pb *pb, int32_t node, const char *name) {
-    reference *r = GFT_PB_NEW(pb, Tensorflow__TrackableObjectGraph__TrackableObject__ObjectReference,
-                              TENSORFLOW__TRACKABLE_OBJECT_GRAPH__TRACKABLE_OBJECT__OBJECT_REFERENCE__INIT);
+    reference *r =
+        GFT_PB_NEW(pb, Tensorflow__TrackableObjectGraph__TrackableObject__ObjectReference,
+                   TENSORFLOW__TRACKABLE_OBJECT_GRAPH__TRACKABLE_OBJECT__OBJECT_REFERENCE__INIT);
     if (r && name) {
         r->node_id = node;
         r->local_name = (char *)(uintptr_t)name;
@@ -25,8 +26,10 @@ static void child(gft_pb *pb, Tensorflow__SavedObject *object, int32_t node, con
         GFT_PB_PUSH(pb, object, children, reference_new(pb, node, name));
 }
 
-static Tensorflow__SavedObject *object_new(gft_sm_writer *w, Tensorflow__SavedObject__KindCase kind) {
-    Tensorflow__SavedObject *object = GFT_PB_NEW(&w->pb, Tensorflow__SavedObject, TENSORFLOW__SAVED_OBJECT__INIT);
+static Tensorflow__SavedObject *object_new(gft_sm_writer *w,
+                                           Tensorflow__SavedObject__KindCase kind) {
+    Tensorflow__SavedObject *object =
+        GFT_PB_NEW(&w->pb, Tensorflow__SavedObject, TENSORFLOW__SAVED_OBJECT__INIT);
     if (object)
         object->kind_case = kind;
     GFT_PB_PUSH(&w->pb, w->meta->object_graph_def, nodes, object);
@@ -37,7 +40,8 @@ static Tensorflow__SavedObject *user_object(gft_sm_writer *w, const char *identi
     Tensorflow__SavedObject *object = object_new(w, TENSORFLOW__SAVED_OBJECT__KIND_USER_OBJECT);
     Tensorflow__SavedUserObject *user =
         GFT_PB_NEW(&w->pb, Tensorflow__SavedUserObject, TENSORFLOW__SAVED_USER_OBJECT__INIT);
-    Tensorflow__VersionDef *version = GFT_PB_NEW(&w->pb, Tensorflow__VersionDef, TENSORFLOW__VERSION_DEF__INIT);
+    Tensorflow__VersionDef *version =
+        GFT_PB_NEW(&w->pb, Tensorflow__VersionDef, TENSORFLOW__VERSION_DEF__INIT);
     if (!object || !user || !version)
         return NULL;
     version->producer = 1; /* without it lists load as plain objects */
@@ -51,7 +55,8 @@ static Tensorflow__SavedObject *user_object(gft_sm_writer *w, const char *identi
 /* ---- descriptions of arguments and results ---- */
 
 /* One tensor, or a dict of them. */
-static gft_sv *ports_value(gft_pb *pb, const gft_sm_port *ports, int32_t count, const char *single) {
+static gft_sv *ports_value(gft_pb *pb, const gft_sm_port *ports, int32_t count,
+                           const char *single) {
     if (count == 1 && single)
         return gft_sv_tensor_spec(pb, single, &ports[0].desc);
     gft_sv *dict = gft_sv_dict(pb);
@@ -69,7 +74,8 @@ static gft_sv *pair(gft_pb *pb, gft_sv *first, gft_sv *second) {
 
 /* def __call__(inputs, training=False) */
 static Tensorflow__FunctionSpec *call_spec(gft_pb *pb) {
-    Tensorflow__FunctionSpec *spec = GFT_PB_NEW(pb, Tensorflow__FunctionSpec, TENSORFLOW__FUNCTION_SPEC__INIT);
+    Tensorflow__FunctionSpec *spec =
+        GFT_PB_NEW(pb, Tensorflow__FunctionSpec, TENSORFLOW__FUNCTION_SPEC__INIT);
     gft_sv *full = gft_sv_named_tuple(pb, "FullArgSpec");
     gft_sv *args = gft_sv_list(pb);
     gft_sv *defaults = gft_sv_tuple(pb);
@@ -90,17 +96,18 @@ static Tensorflow__FunctionSpec *call_spec(gft_pb *pb) {
     return spec;
 }
 
-static void concrete_function(gft_sm_writer *w, const gft_sm_signature *s, const char *name, gft_sv *input,
-                              gft_sv *output) {
+static void concrete_function(gft_sm_writer *w, const gft_sm_signature *s, const char *name,
+                              gft_sv *input, gft_sv *output) {
     gft_pb *pb = &w->pb;
-    Tensorflow__SavedConcreteFunction *function =
-        GFT_PB_NEW(pb, Tensorflow__SavedConcreteFunction, TENSORFLOW__SAVED_CONCRETE_FUNCTION__INIT);
+    Tensorflow__SavedConcreteFunction *function = GFT_PB_NEW(
+        pb, Tensorflow__SavedConcreteFunction, TENSORFLOW__SAVED_CONCRETE_FUNCTION__INIT);
     Tensorflow__SavedObjectGraph__ConcreteFunctionsEntry *entry =
         GFT_PB_NEW(pb, Tensorflow__SavedObjectGraph__ConcreteFunctionsEntry,
                    TENSORFLOW__SAVED_OBJECT_GRAPH__CONCRETE_FUNCTIONS_ENTRY__INIT);
     if (!function || !entry || !input || !output)
         return;
-    function->bound_inputs = gft_arena_array(&w->arena, (size_t)s->capture_count, sizeof *function->bound_inputs);
+    function->bound_inputs =
+        gft_arena_array(&w->arena, (size_t)s->capture_count, sizeof *function->bound_inputs);
     if (!function->bound_inputs) {
         pb->failed = true;
         return;
@@ -141,7 +148,8 @@ static void write_call(gft_sm_writer *w) {
     gft_pb *pb = &w->pb;
     const gft_sm_signature *s = &w->signatures[0];
     Tensorflow__SavedObject *object = object_new(w, TENSORFLOW__SAVED_OBJECT__KIND_FUNCTION);
-    Tensorflow__SavedFunction *function = GFT_PB_NEW(pb, Tensorflow__SavedFunction, TENSORFLOW__SAVED_FUNCTION__INIT);
+    Tensorflow__SavedFunction *function =
+        GFT_PB_NEW(pb, Tensorflow__SavedFunction, TENSORFLOW__SAVED_FUNCTION__INIT);
     if (!object || !function)
         return;
     function->function_spec = call_spec(pb);
@@ -149,9 +157,10 @@ static void write_call(gft_sm_writer *w) {
     GFT_PB_PUSH(pb, function, concrete_functions, s->training);
     object->function = function;
     for (int training = 0; training < 2; training++) {
-        gft_sv *positional =
-            pair(pb, ports_value(pb, s->inputs, s->input_count, "inputs"), gft_sv_bool(pb, training != 0));
-        concrete_function(w, s, training ? s->training : s->body, pair(pb, positional, gft_sv_dict(pb)),
+        gft_sv *positional = pair(pb, ports_value(pb, s->inputs, s->input_count, "inputs"),
+                                  gft_sv_bool(pb, training != 0));
+        concrete_function(w, s, training ? s->training : s->body,
+                          pair(pb, positional, gft_sv_dict(pb)),
                           ports_value(pb, s->outputs, s->output_count, s->outputs[0].name));
     }
 }
@@ -174,9 +183,10 @@ static void write_variable_objects(gft_sm_writer *w) {
 
 static void write_signature_object(gft_sm_writer *w, const gft_sm_signature *s) {
     gft_pb *pb = &w->pb;
-    Tensorflow__SavedObject *object = object_new(w, TENSORFLOW__SAVED_OBJECT__KIND_BARE_CONCRETE_FUNCTION);
-    Tensorflow__SavedBareConcreteFunction *bare =
-        GFT_PB_NEW(pb, Tensorflow__SavedBareConcreteFunction, TENSORFLOW__SAVED_BARE_CONCRETE_FUNCTION__INIT);
+    Tensorflow__SavedObject *object =
+        object_new(w, TENSORFLOW__SAVED_OBJECT__KIND_BARE_CONCRETE_FUNCTION);
+    Tensorflow__SavedBareConcreteFunction *bare = GFT_PB_NEW(
+        pb, Tensorflow__SavedBareConcreteFunction, TENSORFLOW__SAVED_BARE_CONCRETE_FUNCTION__INIT);
     if (!object || !bare)
         return;
     bare->concrete_function_name = (char *)(uintptr_t)s->wrapper;
@@ -211,7 +221,8 @@ static trackable *trackable_new(gft_pb *pb, Tensorflow__TrackableObjectGraph *gr
     return pb->failed ? NULL : object;
 }
 
-static void trackable_variable(gft_sm_writer *w, trackable *object, const gft_sm_variable *variable) {
+static void trackable_variable(gft_sm_writer *w, trackable *object,
+                               const gft_sm_variable *variable) {
     gft_pb *pb = &w->pb;
     Tensorflow__TrackableObjectGraph__TrackableObject__SerializedTensor *tensor =
         GFT_PB_NEW(pb, Tensorflow__TrackableObjectGraph__TrackableObject__SerializedTensor,

@@ -6,6 +6,7 @@
 #include "models/savedmodel_proto.h"
 
 /** Pixels uint8 (h,w,3) of any size to float32 (height,width,3), 0..255, by a checked rule. */
-const char *gft_sm_resize_picture(gft_tf_nodes *nodes, const graft_preprocess *rule, const char *pixels);
+const char *gft_sm_resize_picture(gft_tf_nodes *nodes, const graft_preprocess *rule,
+                                  const char *pixels);
 
 #endif

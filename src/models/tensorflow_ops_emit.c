@@ -1,6 +1,6 @@
 /*
- * The table from graph ops to the functions that write them as TensorFlow's nodes. Ops of training (gradients, losses,
- * statistics) do not occur in the graphs that are written.
+ * The table from graph ops to the functions that write them as TensorFlow's nodes. Ops of training
+ * (gradients, losses, statistics) do not occur in the graphs that are written.
  */
 #include "models/tensorflow_ops.h"
 
@@ -65,8 +65,9 @@ static const emit_entry table[] = {
 };
 
 graft_status gft_tf_cannot(const gft_tf_emit *e, const char *why, graft_error *err) {
-    return gft_fail(err, GRAFT_UNIMPLEMENTED, "node '%s': op '%s' cannot be written with TensorFlow's ops: %s",
-                    e->node->name, e->node->op->name, why);
+    return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                    "node '%s': op '%s' cannot be written with TensorFlow's ops: %s", e->node->name,
+                    e->node->op->name, why);
 }
 
 graft_status gft_tf_emit_node(gft_tf_emit *e, graft_error *err) {

@@ -9,7 +9,8 @@
 
 typedef struct import_entry {
     const char *op;
-    graft_status (*import)(gft_tf_import *m, graft_error *err); /* NULL: read by the file's reader */
+    graft_status (*import)(gft_tf_import *m,
+                           graft_error *err); /* NULL: read by the file's reader */
 } import_entry;
 
 static const import_entry table[] = {
@@ -113,8 +114,9 @@ int32_t gft_tf_import_outputs(const Tensorflow__NodeDef *node) {
 }
 
 bool gft_tf_import_passes(const Tensorflow__NodeDef *node) {
-    static const char *const ops[] = {"Identity",     "IdentityN", "StopGradient", "PreventGradient",
-                                      "CheckNumerics", "Snapshot",  "EnsureShape",  "PlaceholderWithDefault"};
+    static const char *const ops[] = {
+        "Identity",      "IdentityN", "StopGradient", "PreventGradient",
+        "CheckNumerics", "Snapshot",  "EnsureShape",  "PlaceholderWithDefault"};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (strcmp(node->op, ops[i]) == 0)
             return !gft_tf_find_attr(node, GFT_TF_ATTR_RATE);

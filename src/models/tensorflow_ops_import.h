@@ -1,6 +1,7 @@
 /*
- * TensorFlow's nodes as graph ops: one small function per op family (tensorflow_ops_import_*.c), one table. Shapes,
- * axes and other small integers are computed while reading, also where a dimension is not known (GFT_TF_UNKNOWN).
+ * TensorFlow's nodes as graph ops: one small function per op family (tensorflow_ops_import_*.c),
+ * one table. Shapes, axes and other small integers are computed while reading, also where a
+ * dimension is not known (GFT_TF_UNKNOWN).
  */
 #ifndef GFT_MODELS_TENSORFLOW_OPS_IMPORT_H
 #define GFT_MODELS_TENSORFLOW_OPS_IMPORT_H
@@ -29,10 +30,10 @@ typedef struct gft_tf_ints {
 
 typedef struct gft_tf_value {
     gft_tf_kind kind;
-    gft_value_id id;           /* GRAPH; CONST: -1, or the value it became */
-    gft_param_id param;        /* VARIABLE */
+    gft_value_id id;            /* GRAPH; CONST: -1, or the value it became */
+    gft_param_id param;         /* VARIABLE */
     const graft_tensor *tensor; /* CONST */
-    const gft_tf_ints *ints;   /* INTS */
+    const gft_tf_ints *ints;    /* INTS */
 } gft_tf_value;
 
 /* A node being read. */
@@ -61,48 +62,61 @@ const Tensorflow__AttrValue *gft_tf_find_attr(const Tensorflow__NodeDef *node, c
 int64_t gft_tf_get_int(const Tensorflow__NodeDef *node, const char *key, int64_t otherwise);
 float gft_tf_get_float(const Tensorflow__NodeDef *node, const char *key, float otherwise);
 bool gft_tf_get_bool(const Tensorflow__NodeDef *node, const char *key, bool otherwise);
-graft_dtype gft_tf_get_type(const Tensorflow__NodeDef *node, const char *key, graft_dtype otherwise);
+graft_dtype gft_tf_get_type(const Tensorflow__NodeDef *node, const char *key,
+                            graft_dtype otherwise);
 /** True if the text attribute (or, without one, `otherwise`) is `value`. */
-bool gft_tf_text_is(const Tensorflow__NodeDef *node, const char *key, const char *otherwise, const char *value);
+bool gft_tf_text_is(const Tensorflow__NodeDef *node, const char *key, const char *otherwise,
+                    const char *value);
 /** The list of integers; *count 0 if there is none. */
 const int64_t *gft_tf_get_ints(const Tensorflow__NodeDef *node, const char *key, size_t *count);
 
 /* ---- for the families ---- */
 
 /** An input as value of the graph (constants are put there). */
-GRAFT_MUST_CHECK graft_status gft_tf_take(gft_tf_import *m, int32_t input, gft_value_id *out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_tf_take(gft_tf_import *m, int32_t input, gft_value_id *out,
+                                          graft_error *err);
 /** The same for a value that is no input. */
-GRAFT_MUST_CHECK graft_status gft_tf_value_in_graph(gft_tf_import *m, gft_tf_value *value, gft_value_id *out,
-                                                    graft_error *err);
-/** True if the input's integers are known while reading (some may be GFT_TF_UNKNOWN); any rank, flattened. */
+GRAFT_MUST_CHECK graft_status gft_tf_value_in_graph(gft_tf_import *m, gft_tf_value *value,
+                                                    gft_value_id *out, graft_error *err);
+/**
+ * True if the input's integers are known while reading (some may be GFT_TF_UNKNOWN); any rank,
+ * flattened.
+ */
 bool gft_tf_ints_of(const gft_tf_import *m, int32_t input, gft_tf_ints *out);
 /** The same, an error naming the input (`what`) if they are not. */
-GRAFT_MUST_CHECK graft_status gft_tf_need_ints(const gft_tf_import *m, int32_t input, const char *what, gft_tf_ints *out,
+GRAFT_MUST_CHECK graft_status gft_tf_need_ints(const gft_tf_import *m, int32_t input,
+                                               const char *what, gft_tf_ints *out,
                                                graft_error *err);
 /** All known; else an error. */
-GRAFT_MUST_CHECK graft_status gft_tf_need_known(const gft_tf_import *m, int32_t input, const char *what,
-                                                gft_tf_ints *out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_tf_need_known(const gft_tf_import *m, int32_t input,
+                                                const char *what, gft_tf_ints *out,
+                                                graft_error *err);
 /** Descriptor of an input. */
-GRAFT_MUST_CHECK graft_status gft_tf_desc_of(const gft_tf_import *m, int32_t input, graft_tensor_desc *out,
-                                             graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_tf_desc_of(const gft_tf_import *m, int32_t input,
+                                             graft_tensor_desc *out, graft_error *err);
 /** One scalar float constant. */
 bool gft_tf_scalar_of(const gft_tf_import *m, int32_t input, float *out);
 /** Output 0 becomes integers. */
-GRAFT_MUST_CHECK graft_status gft_tf_set_ints(gft_tf_import *m, const gft_tf_ints *ints, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_tf_set_ints(gft_tf_import *m, const gft_tf_ints *ints,
+                                              graft_error *err);
 /** Appends an op over values; the result is its only output. */
 GRAFT_MUST_CHECK graft_status gft_tf_append(gft_tf_import *m, const gft_op *op, const void *attrs,
-                                            const gft_value_id *inputs, int32_t count, gft_value_id *out,
-                                            graft_error *err);
+                                            const gft_value_id *inputs, int32_t count,
+                                            gft_value_id *out, graft_error *err);
 /** The same with the node's first `count` inputs; the result becomes output 0. */
-GRAFT_MUST_CHECK graft_status gft_tf_append_same(gft_tf_import *m, const gft_op *op, const void *attrs, int32_t count,
+GRAFT_MUST_CHECK graft_status gft_tf_append_same(gft_tf_import *m, const gft_op *op,
+                                                 const void *attrs, int32_t count,
                                                  graft_error *err);
 void gft_tf_set_graph(gft_tf_import *m, int32_t output, gft_value_id id);
-/** Sets the kinds of a batch norm's parameters (x, gamma, beta, mean, variance); true if the layer trains: something of
- * it does, as Keras freezes a layer as a whole. */
+/**
+ * Sets the kinds of a batch norm's parameters (x, gamma, beta, mean, variance); true if the layer
+ * trains: something of it does, as Keras freezes a layer as a whole.
+ */
 bool gft_tf_mark_batch_norm(const gft_graph *graph, const gft_value_id *inputs);
 graft_status gft_tf_refuse(const char *why, graft_error *err); /* UNIMPLEMENTED */
 
-#define GFT_TF_IMPORT_DECLARE(name) graft_status gft_tf_import_##name(gft_tf_import *m, graft_error *err)
+#define GFT_TF_IMPORT_DECLARE(name)                                                                \
+    graft_status gft_tf_import_##name(gft_tf_import *m, graft_error *err)
 GFT_TF_IMPORT_DECLARE(const);
 GFT_TF_IMPORT_DECLARE(read_variable);
 GFT_TF_IMPORT_DECLARE(dropout);

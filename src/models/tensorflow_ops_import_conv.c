@@ -1,5 +1,6 @@
 /*
- * Convolutions, matrix products and normalisation, read. Kinds of parameters (bias, statistic) follow from their use.
+ * Convolutions, matrix products and normalisation, read. Kinds of parameters (bias, statistic)
+ * follow from their use.
  */
 #include <string.h>
 
@@ -27,7 +28,8 @@ static void set_kind(const gft_tf_import *m, gft_value_id id, gft_param_kind kin
 }
 
 /* The two inner numbers of [1,h,w,1]. */
-static graft_status inner_pair(const gft_tf_import *m, const char *key, int64_t *h, int64_t *w, graft_error *err) {
+static graft_status inner_pair(const gft_tf_import *m, const char *key, int64_t *h, int64_t *w,
+                               graft_error *err) {
     size_t count;
     const int64_t *v = gft_tf_get_ints(m->node, key, &count);
     *h = *w = 1;
@@ -40,7 +42,8 @@ static graft_status inner_pair(const gft_tf_import *m, const char *key, int64_t 
     return GRAFT_OK;
 }
 
-static graft_status padding_of(const gft_tf_import *m, gft_padding *padding, gft_pads *pads, graft_error *err) {
+static graft_status padding_of(const gft_tf_import *m, gft_padding *padding, gft_pads *pads,
+                               graft_error *err) {
     size_t count;
     if (gft_tf_text_is(m->node, "padding", "", "SAME")) {
         *padding = GFT_PAD_SAME;
@@ -49,11 +52,13 @@ static graft_status padding_of(const gft_tf_import *m, gft_padding *padding, gft
     } else if (gft_tf_text_is(m->node, "padding", "", "EXPLICIT")) {
         const int64_t *p = gft_tf_get_ints(m->node, "explicit_paddings", &count);
         if (count != 8 || p[0] != 0 || p[1] != 0 || p[6] != 0 || p[7] != 0)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its explicit_paddings are not those of rows and columns");
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "its explicit_paddings are not those of rows and columns");
         *padding = GFT_PAD_EXPLICIT;
         *pads = (gft_pads){p[2], p[3], p[4], p[5]};
     } else {
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its padding is none of SAME, VALID, EXPLICIT");
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "its padding is none of SAME, VALID, EXPLICIT");
     }
     return GRAFT_OK;
 }
@@ -72,16 +77,19 @@ graft_status gft_tf_import_conv2d(gft_tf_import *m, graft_error *err) {
     if (!depthwise && x.shape.rank == 4 && filter.shape.rank == 4 && filter.shape.dims[2] > 0 &&
         x.shape.dims[3] > filter.shape.dims[2])
         attrs.groups = x.shape.dims[3] / filter.shape.dims[2];
-    return gft_tf_append_same(m, depthwise ? &gft_op_depthwise_conv2d : &gft_op_conv2d, &attrs, 2, err);
+    return gft_tf_append_same(m, depthwise ? &gft_op_depthwise_conv2d : &gft_op_conv2d, &attrs, 2,
+                              err);
 }
 
 /* A kernel by which every row is multiplied: the same numbers for the whole batch. */
 static bool is_kernel(const gft_tf_import *m, gft_value_id id) {
     const gft_value *value = gft_graph_value(m->graph, id);
-    return value->kind != GFT_VALUE_INPUT && value->kind != GFT_VALUE_NODE && value->desc.shape.rank == 2;
+    return value->kind != GFT_VALUE_INPUT && value->kind != GFT_VALUE_NODE &&
+           value->desc.shape.rank == 2;
 }
 
-static graft_status product(gft_tf_import *m, bool transpose_a, bool transpose_b, graft_error *err) {
+static graft_status product(gft_tf_import *m, bool transpose_a, bool transpose_b,
+                            graft_error *err) {
     const gft_matmul_attrs attrs = {transpose_a, transpose_b};
     const gft_dense_attrs dense = {{0}};
     gft_value_id b;
@@ -92,11 +100,13 @@ static graft_status product(gft_tf_import *m, bool transpose_a, bool transpose_b
 }
 
 graft_status gft_tf_import_matmul(gft_tf_import *m, graft_error *err) {
-    return product(m, gft_tf_get_bool(m->node, "transpose_a", false), gft_tf_get_bool(m->node, "transpose_b", false), err);
+    return product(m, gft_tf_get_bool(m->node, "transpose_a", false),
+                   gft_tf_get_bool(m->node, "transpose_b", false), err);
 }
 
 graft_status gft_tf_import_batch_matmul(gft_tf_import *m, graft_error *err) {
-    return product(m, gft_tf_get_bool(m->node, "adj_x", false), gft_tf_get_bool(m->node, "adj_y", false), err);
+    return product(m, gft_tf_get_bool(m->node, "adj_x", false),
+                   gft_tf_get_bool(m->node, "adj_y", false), err);
 }
 
 graft_status gft_tf_import_bias_add(gft_tf_import *m, graft_error *err) {
@@ -159,11 +169,13 @@ graft_status gft_tf_import_resize(gft_tf_import *m, graft_error *err) {
     gft_tf_ints size;
     GFT_TRY(gft_tf_need_known(m, 1, "sizes", &size, err));
     if (size.count != 2)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its size has %d numbers, expected 2", size.count);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its size has %d numbers, expected 2",
+                        size.count);
     const gft_resize_attrs attrs = {
         .height = size.values[0],
         .width = size.values[1],
-        .mode = strcmp(m->node->op, "ResizeBilinear") == 0 ? GFT_RESIZE_BILINEAR : GFT_RESIZE_NEAREST,
+        .mode =
+            strcmp(m->node->op, "ResizeBilinear") == 0 ? GFT_RESIZE_BILINEAR : GFT_RESIZE_NEAREST,
         .align_corners = gft_tf_get_bool(m->node, "align_corners", false),
         .half_pixel_centers = gft_tf_get_bool(m->node, "half_pixel_centers", false),
     };

@@ -1,5 +1,6 @@
 /*
- * Element-wise ops and reductions, read. On integers that are known (or partly known) they are computed at once.
+ * Element-wise ops and reductions, read. On integers that are known (or partly known) they are
+ * computed at once.
  */
 #include <math.h>
 #include <string.h>
@@ -14,9 +15,10 @@ graft_status gft_tf_import_unary(gft_tf_import *m, graft_error *err) {
         const char *name;
         const gft_op *op;
     } table[] = {
-        {"Relu", &gft_op_relu}, {"Relu6", &gft_op_relu6}, {"Sigmoid", &gft_op_sigmoid}, {"Tanh", &gft_op_tanh},
-        {"Exp", &gft_op_exp},   {"Log", &gft_op_log},     {"Neg", &gft_op_neg},         {"Sqrt", &gft_op_sqrt},
-        {"Rsqrt", &gft_op_rsqrt}, {"Square", &gft_op_square},
+        {"Relu", &gft_op_relu},     {"Relu6", &gft_op_relu6}, {"Sigmoid", &gft_op_sigmoid},
+        {"Tanh", &gft_op_tanh},     {"Exp", &gft_op_exp},     {"Log", &gft_op_log},
+        {"Neg", &gft_op_neg},       {"Sqrt", &gft_op_sqrt},   {"Rsqrt", &gft_op_rsqrt},
+        {"Square", &gft_op_square},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].name, m->node->op) == 0)
@@ -80,7 +82,8 @@ static bool fold_binary(gft_tf_import *m, gft_tf_ints *y) {
         return false;
     *y = a.count >= b.count ? a : b;
     for (int32_t i = 0; i < y->count; i++)
-        y->values[i] = int_result(m->node->op, a.values[a.count == 1 ? 0 : i], b.values[b.count == 1 ? 0 : i]);
+        y->values[i] =
+            int_result(m->node->op, a.values[a.count == 1 ? 0 : i], b.values[b.count == 1 ? 0 : i]);
     return true;
 }
 
@@ -90,7 +93,8 @@ static bool is_neutral(const gft_tf_import *m, int32_t input) {
     if (!gft_tf_scalar_of(m, input, &value) || m->inputs[input]->tensor->desc.shape.rank != 0 ||
         m->inputs[1 - input]->kind != GFT_TF_GRAPH)
         return false;
-    return strcmp(m->node->op, "Mul") == 0 ? value == 1.0f : strncmp(m->node->op, "Add", 3) == 0 && value == 0.0f;
+    return strcmp(m->node->op, "Mul") == 0 ? value == 1.0f
+                                           : strncmp(m->node->op, "Add", 3) == 0 && value == 0.0f;
 }
 
 graft_status gft_tf_import_binary(gft_tf_import *m, graft_error *err) {
@@ -98,8 +102,9 @@ graft_status gft_tf_import_binary(gft_tf_import *m, graft_error *err) {
         const char *name;
         const gft_op *op;
     } table[] = {
-        {"Add", &gft_op_add},     {"AddV2", &gft_op_add},       {"Sub", &gft_op_sub},         {"Mul", &gft_op_mul},
-        {"RealDiv", &gft_op_div}, {"Maximum", &gft_op_maximum}, {"Minimum", &gft_op_minimum},
+        {"Add", &gft_op_add},         {"AddV2", &gft_op_add},   {"Sub", &gft_op_sub},
+        {"Mul", &gft_op_mul},         {"RealDiv", &gft_op_div}, {"Maximum", &gft_op_maximum},
+        {"Minimum", &gft_op_minimum},
     };
     gft_tf_ints y;
     if (fold_binary(m, &y))
@@ -167,7 +172,9 @@ static bool fold_reduce(const gft_tf_import *m, gft_tf_ints *y) {
     const char *step = strcmp(op, "Prod") == 0 ? "Mul" : strcmp(op, "Sum") == 0 ? "Add" : "Maximum";
     for (int32_t i = 0; i < x.count; i++)
         value = int_result(step, value, x.values[i]);
-    *y = (gft_tf_ints){.rank = gft_tf_get_bool(m->node, "keep_dims", false) ? x.rank : 0, .count = 1, .dtype = x.dtype};
+    *y = (gft_tf_ints){.rank = gft_tf_get_bool(m->node, "keep_dims", false) ? x.rank : 0,
+                       .count = 1,
+                       .dtype = x.dtype};
     y->values[0] = value;
     return true;
 }
@@ -185,8 +192,8 @@ graft_status gft_tf_import_reduce(gft_tf_import *m, graft_error *err) {
     for (int32_t i = 0; i < axes.count; i++) {
         int32_t axis;
         if (!gft_axis_normalise(axes.values[i], x.shape.rank, &axis))
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "axis %lld of a tensor of rank %d", (long long)axes.values[i],
-                            x.shape.rank);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "axis %lld of a tensor of rank %d",
+                            (long long)axes.values[i], x.shape.rank);
         attrs.axes |= 1u << axis;
     }
     if (strcmp(op, "Mean") == 0)

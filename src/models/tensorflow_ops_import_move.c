@@ -1,10 +1,10 @@
 /*
- * Ops that select, join and reorder values, read: concat, pack, split, slices, pad, transpose, gather.
+ * Ops that select, join and reorder values, read: concat, pack, split, slice, pad, transpose,
+ * gather.
  */
 #include <string.h>
 
 #include "base/shape.h"
-#include "base/size.h"
 #include "models/tensorflow_ops_import.h"
 #include "ops/ops.h"
 
@@ -18,7 +18,8 @@ static bool fold_join(const gft_tf_import *m, int32_t first, int32_t count, gft_
         gft_tf_ints part;
         if (!gft_tf_ints_of(m, i, &part) || part.count > GFT_TF_MAX_INTS - y->count)
             return false;
-        computed = computed || m->inputs[i]->kind == GFT_TF_INTS || part.dtype == GRAFT_S32 || part.dtype == GRAFT_S64;
+        computed = computed || m->inputs[i]->kind == GFT_TF_INTS || part.dtype == GRAFT_S32 ||
+                   part.dtype == GRAFT_S64;
         y->dtype = part.dtype;
         if (part.count > 0)
             memcpy(y->values + y->count, part.values, (size_t)part.count * sizeof part.values[0]);
@@ -27,7 +28,8 @@ static bool fold_join(const gft_tf_import *m, int32_t first, int32_t count, gft_
     return computed;
 }
 
-static graft_status concat(gft_tf_import *m, const gft_value_id *parts, int32_t count, int64_t axis, graft_error *err) {
+static graft_status concat(gft_tf_import *m, const gft_value_id *parts, int32_t count, int64_t axis,
+                           graft_error *err) {
     gft_value_id out = parts[0];
     const gft_axis_attrs attrs = {.axis = (int32_t)axis};
     if (axis < -GRAFT_MAX_RANK || axis >= GRAFT_MAX_RANK)
@@ -38,7 +40,8 @@ static graft_status concat(gft_tf_import *m, const gft_value_id *parts, int32_t 
     return GRAFT_OK;
 }
 
-static graft_status take_all(gft_tf_import *m, int32_t count, gft_value_id **out, graft_error *err) {
+static graft_status take_all(gft_tf_import *m, int32_t count, gft_value_id **out,
+                             graft_error *err) {
     *out = gft_arena_array(m->arena, (size_t)count, sizeof **out);
     if (!*out)
         return gft_fail_memory(err, (size_t)count * sizeof **out, "inputs of a node");
@@ -54,7 +57,8 @@ graft_status gft_tf_import_concat(gft_tf_import *m, graft_error *err) {
     graft_tensor_desc x;
     gft_value_id *parts;
     if (count < 1)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has %d inputs, expected at least 2", m->input_count);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has %d inputs, expected at least 2",
+                        m->input_count);
     GFT_TRY(gft_tf_need_known(m, count, "axes", &axis, err));
     GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
     if (x.shape.rank == 1 && fold_join(m, 0, count, &folded))
@@ -103,7 +107,8 @@ graft_status gft_tf_import_split(gft_tf_import *m, graft_error *err) {
     if (where.count != 1 || !gft_axis_normalise(where.values[0], desc.shape.rank, &axis))
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its axis is not one of its input");
     const int64_t dim = desc.shape.dims[axis];
-    if (dim < 0 || (!sized && dim % m->output_count != 0) || (sized && sizes.count != m->output_count))
+    if (dim < 0 || (!sized && dim % m->output_count != 0) ||
+        (sized && sizes.count != m->output_count))
         return gft_tf_refuse("its dimension does not divide into the parts", err);
     gft_slice_attrs slice = {{0}, {0}};
     for (int32_t i = 0; i < desc.shape.rank; i++)
@@ -113,17 +118,36 @@ graft_status gft_tf_import_split(gft_tf_import *m, graft_error *err) {
         rest -= sizes.values[i] >= 0 && sizes.values[i] <= dim ? sizes.values[i] : 0;
     for (int32_t i = 0; i < m->output_count; i++) {
         gft_value_id out;
-        slice.size[axis] = !sized ? dim / m->output_count : sizes.values[i] == -1 ? rest : sizes.values[i];
+        slice.size[axis] = !sized                  ? dim / m->output_count
+                           : sizes.values[i] == -1 ? rest
+                                                   : sizes.values[i];
         GFT_TRY(gft_tf_append(m, &gft_op_slice, &slice, &x, 1, &out, err));
         gft_tf_set_graph(m, i, out);
-        slice.begin[axis] += slice.size[axis] >= 0 && slice.size[axis] <= dim ? slice.size[axis] : 0;
+        slice.begin[axis] +=
+            slice.size[axis] >= 0 && slice.size[axis] <= dim ? slice.size[axis] : 0;
+    }
+    return GRAFT_OK;
+}
+
+/* The numbers of a shape, one by one. */
+static graft_status unpack_ints(gft_tf_import *m, const gft_tf_ints *x, graft_error *err) {
+    for (int32_t i = 0; i < m->output_count; i++) {
+        const gft_tf_ints one = {.count = 1, .dtype = x->dtype, .values = {x->values[i]}};
+        m->outputs[i].ints = gft_arena_memdup(m->arena, &one, sizeof one);
+        if (!m->outputs[i].ints)
+            return gft_fail_memory(err, sizeof one, "a shape");
+        m->outputs[i].kind = GFT_TF_INTS;
     }
     return GRAFT_OK;
 }
 
 graft_status gft_tf_import_unpack(gft_tf_import *m, graft_error *err) {
+    gft_tf_ints ints;
     gft_value_id x;
     int32_t axis;
+    if (gft_tf_ints_of(m, 0, &ints) && m->inputs[0]->kind == GFT_TF_INTS && ints.rank == 1 &&
+        ints.count == m->output_count)
+        return unpack_ints(m, &ints, err);
     GFT_TRY(gft_tf_take(m, 0, &x, err));
     const graft_shape *shape = &m->graph->values[x].desc.shape;
     if (!gft_axis_normalise(gft_tf_get_int(m->node, "axis", 0), shape->rank, &axis))
@@ -152,141 +176,19 @@ graft_status gft_tf_import_slice(gft_tf_import *m, graft_error *err) {
     GFT_TRY(gft_tf_need_ints(m, 2, "sizes", &size, err));
     GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
     if (begin.count != x.shape.rank || size.count != x.shape.rank)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its bounds are not those of a tensor of rank %d", x.shape.rank);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "its bounds are not those of a tensor of rank %d", x.shape.rank);
     for (int32_t i = 0; i < x.shape.rank; i++) {
         attrs.begin[i] = begin.values[i];
         attrs.size[i] = size.values[i];
-        if (size.values[i] == GFT_TF_UNKNOWN) { /* the whole of a dimension that is not known either */
+        if (size.values[i] ==
+            GFT_TF_UNKNOWN) { /* the whole of a dimension that is not known either */
             if (begin.values[i] != 0 || x.shape.dims[i] >= 0)
                 return gft_tf_refuse("its sizes depend on a dimension that is not known", err);
             attrs.size[i] = -1;
         }
     }
     return gft_tf_append_same(m, &gft_op_slice, &attrs, 1, err);
-}
-
-/* ---- strided slice ---- */
-
-typedef struct strides {
-    gft_tf_ints begin, end, step;
-    uint32_t begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_mask;
-    gft_strided_slice_attrs attrs; /* dense: one entry per dimension of x */
-    graft_shape after;             /* the result's dimensions with new axes; -2: the next sliced one */
-} strides;
-
-/* Spreads the sparse description (ellipsis, new axes) over the dimensions of x. */
-static graft_status spread(strides *s, int32_t rank, graft_error *err) {
-    int32_t used = 0;
-    for (int32_t i = 0; i < s->begin.count; i++)
-        used += !((s->ellipsis_mask | s->new_axis_mask) >> i & 1u);
-    if (used > rank || s->begin.count > 31)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "it has more parts than its input dimensions");
-    int32_t dim = 0;
-    int32_t free_dims = rank - used;
-    bool seen = false;
-    for (int32_t i = 0; i < s->begin.count || dim < rank; i++) {
-        const bool past = i >= s->begin.count;
-        if (past || (s->ellipsis_mask >> i & 1u)) {
-            if (!past && seen)
-                return gft_fail(err, GRAFT_INVALID_ARGUMENT, "it has two ellipses");
-            seen = true;
-            for (int32_t k = past ? rank - dim : free_dims; k > 0; k--, dim++) {
-                s->attrs.end[dim] = INT64_MAX;
-                s->attrs.stride[dim] = 1;
-                if (s->after.rank < GRAFT_MAX_RANK)
-                    s->after.dims[s->after.rank++] = -2;
-            }
-            continue;
-        }
-        if (s->new_axis_mask >> i & 1u) {
-            if (s->after.rank >= GRAFT_MAX_RANK)
-                return gft_fail(err, GRAFT_UNIMPLEMENTED, "its result has more than %d dimensions", GRAFT_MAX_RANK);
-            s->after.dims[s->after.rank++] = 1;
-            continue;
-        }
-        if (dim >= rank)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "it has more parts than its input dimensions");
-        const bool shrink = s->shrink_mask >> i & 1u;
-        const int64_t step = shrink ? 1 : s->step.values[i];
-        s->attrs.stride[dim] = step;
-        s->attrs.begin[dim] = (s->begin_mask >> i & 1u) && !shrink ? (step > 0 ? 0 : INT64_MAX) : s->begin.values[i];
-        s->attrs.end[dim] = (s->end_mask >> i & 1u) && !shrink ? (step > 0 ? INT64_MAX : INT64_MIN) : s->end.values[i];
-        if (shrink) {
-            s->attrs.shrink_mask |= 1u << dim;
-            s->attrs.end[dim] = 0; /* not looked at */
-        } else if (s->after.rank < GRAFT_MAX_RANK) {
-            s->after.dims[s->after.rank++] = -2;
-        }
-        if (s->attrs.begin[dim] == GFT_TF_UNKNOWN ||
-            (s->end.values[i] == GFT_TF_UNKNOWN && !(s->end_mask >> i & 1u) && !shrink))
-            return gft_tf_refuse("its bounds depend on a dimension that is not known", err);
-        dim++;
-    }
-    return GRAFT_OK;
-}
-
-/* Of a shape: integers stay integers. */
-static bool fold_strides(const gft_tf_import *m, const strides *s, gft_tf_ints *y) {
-    gft_tf_ints x;
-    if (m->inputs[0]->kind == GFT_TF_GRAPH || !gft_tf_ints_of(m, 0, &x) || x.rank != 1 || s->attrs.stride[0] == 0)
-        return false;
-    const int64_t step = s->attrs.stride[0];
-    int64_t at = s->attrs.begin[0];
-    int64_t end = s->attrs.end[0];
-    *y = (gft_tf_ints){.rank = 1, .dtype = x.dtype};
-    at += at < 0 && at > INT64_MIN ? x.count : 0;
-    if (s->attrs.shrink_mask & 1u) {
-        if (at < 0 || at >= x.count)
-            return false;
-        y->rank = 0;
-        y->count = 1;
-        y->values[0] = x.values[at];
-        return true;
-    }
-    end += end < 0 && end > INT64_MIN ? x.count : 0;
-    at = step > 0 ? gft_i64_max(at, 0) : gft_i64_min(at, x.count - 1);
-    end = step > 0 ? gft_i64_min(end, x.count) : gft_i64_max(end, -1);
-    for (; step > 0 ? at < end : at > end; at += step) {
-        y->values[y->count++] = x.values[at];
-        if (step > x.count || step < -(int64_t)x.count)
-            break;
-    }
-    return s->after.rank == 1;
-}
-
-graft_status gft_tf_import_strided_slice(gft_tf_import *m, graft_error *err) {
-    const Tensorflow__NodeDef *node = m->node;
-    strides s = {.begin_mask = (uint32_t)gft_tf_get_int(node, "begin_mask", 0),
-                 .end_mask = (uint32_t)gft_tf_get_int(node, "end_mask", 0),
-                 .ellipsis_mask = (uint32_t)gft_tf_get_int(node, "ellipsis_mask", 0),
-                 .new_axis_mask = (uint32_t)gft_tf_get_int(node, "new_axis_mask", 0),
-                 .shrink_mask = (uint32_t)gft_tf_get_int(node, "shrink_axis_mask", 0)};
-    graft_tensor_desc x;
-    gft_tf_ints folded;
-    gft_value_id in;
-    gft_value_id out;
-    GFT_TRY(gft_tf_need_ints(m, 1, "bounds", &s.begin, err));
-    GFT_TRY(gft_tf_need_ints(m, 2, "bounds", &s.end, err));
-    GFT_TRY(gft_tf_need_known(m, 3, "strides", &s.step, err));
-    GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
-    if (s.begin.count != s.end.count || s.begin.count != s.step.count)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its bounds and strides are not equally many");
-    GFT_TRY(spread(&s, x.shape.rank, err));
-    if (x.shape.rank == 1 && fold_strides(m, &s, &folded))
-        return gft_tf_set_ints(m, &folded, err);
-    GFT_TRY(gft_tf_take(m, 0, &in, err));
-    GFT_TRY(gft_tf_append(m, &gft_op_strided_slice, &s.attrs, &in, 1, &out, err));
-    if (s.new_axis_mask != 0) {
-        const graft_shape *sliced = &m->graph->values[out].desc.shape;
-        gft_shape_attrs wider = {.shape = s.after};
-        for (int32_t i = 0, from = 0; i < wider.shape.rank; i++) {
-            if (wider.shape.dims[i] == -2)
-                wider.shape.dims[i] = from < sliced->rank ? sliced->dims[from++] : 1;
-        }
-        GFT_TRY(gft_tf_append(m, &gft_op_reshape, &wider, &out, 1, &out, err));
-    }
-    gft_tf_set_graph(m, 0, out);
-    return GRAFT_OK;
 }
 
 /* ---- pad, transpose, gather ---- */
@@ -300,7 +202,8 @@ graft_status gft_tf_import_pad(gft_tf_import *m, graft_error *err) {
     if (strcmp(m->node->op, "PadV2") == 0 && !gft_tf_scalar_of(m, 2, &attrs.value))
         return gft_tf_refuse("its padding value is no constant of type float32", err);
     if (amounts.count != 2 * x.shape.rank)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has %d padding amounts for a tensor of rank %d", amounts.count,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "has %d padding amounts for a tensor of rank %d", amounts.count,
                         x.shape.rank);
     for (int32_t i = 0; i < x.shape.rank; i++) {
         attrs.before[i] = amounts.values[2 * i];
@@ -316,10 +219,12 @@ graft_status gft_tf_import_transpose(gft_tf_import *m, graft_error *err) {
     GFT_TRY(gft_tf_need_known(m, 1, "axes", &perm, err));
     GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
     if (perm.count != x.shape.rank)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "a permutation of %d axes for a tensor of rank %d", perm.count,
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "a permutation of %d axes for a tensor of rank %d", perm.count,
                         x.shape.rank);
     for (int32_t i = 0; i < perm.count; i++)
-        attrs.perm[i] = perm.values[i] >= 0 && perm.values[i] < GRAFT_MAX_RANK ? (int32_t)perm.values[i] : -1;
+        attrs.perm[i] =
+            perm.values[i] >= 0 && perm.values[i] < GRAFT_MAX_RANK ? (int32_t)perm.values[i] : -1;
     return gft_tf_append_same(m, &gft_op_transpose, &attrs, 1, err);
 }
 
@@ -327,7 +232,8 @@ graft_status gft_tf_import_transpose(gft_tf_import *m, graft_error *err) {
 static bool fold_gather(const gft_tf_import *m, gft_tf_ints *y) {
     gft_tf_ints x;
     gft_tf_ints indices;
-    if (m->inputs[0]->kind != GFT_TF_INTS || !gft_tf_ints_of(m, 0, &x) || !gft_tf_ints_of(m, 1, &indices) || x.rank != 1)
+    if (m->inputs[0]->kind != GFT_TF_INTS || !gft_tf_ints_of(m, 0, &x) ||
+        !gft_tf_ints_of(m, 1, &indices) || x.rank != 1)
         return false;
     *y = (gft_tf_ints){.rank = indices.rank, .count = indices.count, .dtype = x.dtype};
     for (int32_t i = 0; i < indices.count; i++) {
@@ -344,7 +250,8 @@ graft_status gft_tf_import_gather(gft_tf_import *m, graft_error *err) {
     gft_value_id inputs[2];
     gft_value_id out;
     if (m->input_count < 2)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has %d inputs, expected at least 2", m->input_count);
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has %d inputs, expected at least 2",
+                        m->input_count);
     if (gft_tf_get_int(m->node, "batch_dims", 0) != 0)
         return gft_tf_refuse("it gathers with batch dimensions", err);
     if (strcmp(m->node->op, "GatherV2") == 0)

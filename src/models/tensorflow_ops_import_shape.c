@@ -1,6 +1,6 @@
 /*
- * Shapes, read: reshape and its relatives, and the integer arithmetic that leads to a shape. A dimension that is not known
- * stays GFT_TF_UNKNOWN and becomes reshape's -1.
+ * Shapes, read: reshape and its relatives, and the integer arithmetic that leads to a shape. A
+ * dimension that is not known stays GFT_TF_UNKNOWN and becomes reshape's -1.
  */
 #include <string.h>
 
@@ -12,7 +12,8 @@
 graft_status gft_tf_import_shape(gft_tf_import *m, graft_error *err) {
     graft_tensor_desc x;
     GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
-    gft_tf_ints y = {.rank = 1, .count = x.shape.rank, .dtype = gft_tf_get_type(m->node, "out_type", GRAFT_S32)};
+    gft_tf_ints y = {
+        .rank = 1, .count = x.shape.rank, .dtype = gft_tf_get_type(m->node, "out_type", GRAFT_S32)};
     for (int32_t i = 0; i < x.shape.rank; i++)
         y.values[i] = x.shape.dims[i] < 0 ? GFT_TF_UNKNOWN : x.shape.dims[i];
     return gft_tf_set_ints(m, &y, err);
@@ -40,12 +41,14 @@ static graft_status reshape_to(gft_tf_import *m, const graft_shape *shape, graft
 
 static graft_status shape_of_ints(const gft_tf_ints *ints, graft_shape *out, graft_error *err) {
     if (ints->count > GRAFT_MAX_RANK)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "rank %d, at most %d is supported", ints->count, GRAFT_MAX_RANK);
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "rank %d, at most %d is supported", ints->count,
+                        GRAFT_MAX_RANK);
     *out = (graft_shape){.rank = ints->count};
     for (int32_t i = 0; i < ints->count; i++) {
         const int64_t dim = ints->values[i] == GFT_TF_UNKNOWN ? -1 : ints->values[i];
         if (dim < -1)
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "dimension %d is %lld, expected -1 or more", i, (long long)dim);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                            "dimension %d is %lld, expected -1 or more", i, (long long)dim);
         out->dims[i] = dim;
     }
     return GRAFT_OK;
@@ -94,8 +97,8 @@ graft_status gft_tf_import_squeeze(gft_tf_import *m, graft_error *err) {
     for (size_t i = 0; i < count; i++) {
         int32_t axis;
         if (!gft_axis_normalise(dims[i], x.shape.rank, &axis))
-            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "axis %lld of a tensor of rank %d", (long long)dims[i],
-                            x.shape.rank);
+            return gft_fail(err, GRAFT_INVALID_ARGUMENT, "axis %lld of a tensor of rank %d",
+                            (long long)dims[i], x.shape.rank);
         drop |= 1u << axis;
     }
     for (int32_t i = 0; count == 0 && i < x.shape.rank; i++)
@@ -141,7 +144,8 @@ graft_status gft_tf_import_fill(gft_tf_import *m, graft_error *err) {
     }
     GFT_TRY(shape_of_ints(&target, &shape, err));
     const graft_tensor_desc desc = gft_desc_f32(shape);
-    if (!gft_tf_scalar_of(m, 1, &number) || !gft_desc_bytes(&desc, &bytes) || bytes > ((size_t)64 << 20))
+    if (!gft_tf_scalar_of(m, 1, &number) || !gft_desc_bytes(&desc, &bytes) ||
+        bytes > ((size_t)64 << 20))
         return gft_tf_refuse("it is no small constant of type float32", err);
     graft_tensor *tensor = gft_arena_alloc(m->arena, sizeof *tensor);
     float *data = gft_arena_alloc(m->arena, bytes);

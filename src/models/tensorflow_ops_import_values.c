@@ -1,6 +1,6 @@
 /*
- * Attributes and values of nodes being read: where a value lies (graph, constant, integers, variable) and how an op takes
- * it.
+ * Attributes and values of nodes being read: where a value lies (graph, constant, integers,
+ * variable) and how an op takes it.
  */
 #include <string.h>
 
@@ -37,12 +37,15 @@ bool gft_tf_get_bool(const Tensorflow__NodeDef *node, const char *key, bool othe
     return a && a->value_case == TENSORFLOW__ATTR_VALUE__VALUE_B ? a->b != 0 : otherwise;
 }
 
-graft_dtype gft_tf_get_type(const Tensorflow__NodeDef *node, const char *key, graft_dtype otherwise) {
+graft_dtype gft_tf_get_type(const Tensorflow__NodeDef *node, const char *key,
+                            graft_dtype otherwise) {
     const Tensorflow__AttrValue *a = gft_tf_find_attr(node, key);
-    return a && a->value_case == TENSORFLOW__ATTR_VALUE__VALUE_TYPE ? (graft_dtype)a->type : otherwise;
+    return a && a->value_case == TENSORFLOW__ATTR_VALUE__VALUE_TYPE ? (graft_dtype)a->type
+                                                                    : otherwise;
 }
 
-bool gft_tf_text_is(const Tensorflow__NodeDef *node, const char *key, const char *otherwise, const char *value) {
+bool gft_tf_text_is(const Tensorflow__NodeDef *node, const char *key, const char *otherwise,
+                    const char *value) {
     const Tensorflow__AttrValue *a = gft_tf_find_attr(node, key);
     if (!a || a->value_case != TENSORFLOW__ATTR_VALUE__VALUE_S)
         return strcmp(otherwise, value) == 0;
@@ -58,34 +61,40 @@ const int64_t *gft_tf_get_ints(const Tensorflow__NodeDef *node, const char *key,
 
 /* ---- values ---- */
 
-graft_status gft_tf_refuse(const char *why, graft_error *err) { return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s", why); }
+graft_status gft_tf_refuse(const char *why, graft_error *err) {
+    return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s", why);
+}
 
 static graft_status no_input(const gft_tf_import *m, int32_t input, graft_error *err) {
-    return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has %d inputs, expected at least %d", m->input_count, input + 1);
+    return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has %d inputs, expected at least %d",
+                    m->input_count, input + 1);
 }
 
 /* Integers as a constant of the graph. */
-static graft_status ints_in_graph(gft_tf_import *m, const gft_tf_ints *ints, gft_value_id *out, graft_error *err) {
+static graft_status ints_in_graph(gft_tf_import *m, const gft_tf_ints *ints, gft_value_id *out,
+                                  graft_error *err) {
     const graft_tensor_desc desc = {ints->dtype, {ints->rank, {ints->count}}, NULL};
     int32_t narrow[GFT_TF_MAX_INTS];
     for (int32_t i = 0; i < ints->count; i++) {
         if (ints->values[i] == GFT_TF_UNKNOWN)
-            return gft_tf_refuse("computes with a dimension that is not known before the model runs", err);
+            return gft_tf_refuse(
+                "computes with a dimension that is not known before the model runs", err);
         narrow[i] = (int32_t)ints->values[i];
     }
     const void *data = ints->dtype == GRAFT_S64 ? (const void *)ints->values : (const void *)narrow;
     return gft_graph_const(m->graph, m->name, &desc, data, true, out, err);
 }
 
-graft_status gft_tf_value_in_graph(gft_tf_import *m, gft_tf_value *value, gft_value_id *out, graft_error *err) {
+graft_status gft_tf_value_in_graph(gft_tf_import *m, gft_tf_value *value, gft_value_id *out,
+                                   graft_error *err) {
     switch (value->kind) {
     case GFT_TF_GRAPH:
         *out = value->id;
         return GRAFT_OK;
     case GFT_TF_CONST:
         if (value->id < 0)
-            GFT_TRY(gft_graph_const(m->graph, value->tensor->name, &value->tensor->desc, value->tensor->data, false,
-                                    &value->id, err));
+            GFT_TRY(gft_graph_const(m->graph, value->tensor->name, &value->tensor->desc,
+                                    value->tensor->data, false, &value->id, err));
         *out = value->id;
         return GRAFT_OK;
     case GFT_TF_INTS:
@@ -101,7 +110,8 @@ graft_status gft_tf_take(gft_tf_import *m, int32_t input, gft_value_id *out, gra
     return gft_tf_value_in_graph(m, m->inputs[input], out, err);
 }
 
-graft_status gft_tf_desc_of(const gft_tf_import *m, int32_t input, graft_tensor_desc *out, graft_error *err) {
+graft_status gft_tf_desc_of(const gft_tf_import *m, int32_t input, graft_tensor_desc *out,
+                            graft_error *err) {
     if (input >= m->input_count)
         return no_input(m, input, err);
     const gft_tf_value *value = m->inputs[input];
@@ -113,7 +123,8 @@ graft_status gft_tf_desc_of(const gft_tf_import *m, int32_t input, graft_tensor_
         *out = value->tensor->desc;
         return GRAFT_OK;
     case GFT_TF_INTS:
-        *out = (graft_tensor_desc){value->ints->dtype, {value->ints->rank, {value->ints->count}}, NULL};
+        *out = (graft_tensor_desc){
+            value->ints->dtype, {value->ints->rank, {value->ints->count}}, NULL};
         return GRAFT_OK;
     default:
         return gft_tf_refuse("takes a value that is no tensor of numbers", err);
@@ -132,17 +143,19 @@ bool gft_tf_ints_of(const gft_tf_import *m, int32_t input, gft_tf_ints *out) {
         return false;
     const graft_tensor_desc *desc = &value->tensor->desc;
     const int64_t count = gft_shape_elems(&desc->shape);
-    if ((desc->dtype != GRAFT_S32 && desc->dtype != GRAFT_S64) || count < 0 || count > GFT_TF_MAX_INTS)
+    if ((desc->dtype != GRAFT_S32 && desc->dtype != GRAFT_S64) || count < 0 ||
+        count > GFT_TF_MAX_INTS)
         return false;
-    *out = (gft_tf_ints){.rank = desc->shape.rank == 0 ? 0 : 1, .count = (int32_t)count, .dtype = desc->dtype};
+    *out = (gft_tf_ints){
+        .rank = desc->shape.rank == 0 ? 0 : 1, .count = (int32_t)count, .dtype = desc->dtype};
     for (int64_t i = 0; i < count; i++)
         out->values[i] = desc->dtype == GRAFT_S32 ? ((const int32_t *)value->tensor->data)[i]
                                                   : ((const int64_t *)value->tensor->data)[i];
     return true;
 }
 
-graft_status gft_tf_need_ints(const gft_tf_import *m, int32_t input, const char *what, gft_tf_ints *out,
-                              graft_error *err) {
+graft_status gft_tf_need_ints(const gft_tf_import *m, int32_t input, const char *what,
+                              gft_tf_ints *out, graft_error *err) {
     if (input >= m->input_count)
         return no_input(m, input, err);
     if (!gft_tf_ints_of(m, input, out))
@@ -150,12 +163,13 @@ graft_status gft_tf_need_ints(const gft_tf_import *m, int32_t input, const char 
     return GRAFT_OK;
 }
 
-graft_status gft_tf_need_known(const gft_tf_import *m, int32_t input, const char *what, gft_tf_ints *out,
-                               graft_error *err) {
+graft_status gft_tf_need_known(const gft_tf_import *m, int32_t input, const char *what,
+                               gft_tf_ints *out, graft_error *err) {
     GFT_TRY(gft_tf_need_ints(m, input, what, out, err));
     for (int32_t i = 0; i < out->count; i++) {
         if (out->values[i] == GFT_TF_UNKNOWN)
-            return gft_fail(err, GRAFT_UNIMPLEMENTED, "its %s depend on a dimension that is not known", what);
+            return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                            "its %s depend on a dimension that is not known", what);
     }
     return GRAFT_OK;
 }
@@ -183,12 +197,14 @@ void gft_tf_set_graph(gft_tf_import *m, int32_t output, gft_value_id id) {
     m->outputs[output].id = id;
 }
 
-graft_status gft_tf_append(gft_tf_import *m, const gft_op *op, const void *attrs, const gft_value_id *inputs,
-                           int32_t count, gft_value_id *out, graft_error *err) {
+graft_status gft_tf_append(gft_tf_import *m, const gft_op *op, const void *attrs,
+                           const gft_value_id *inputs, int32_t count, gft_value_id *out,
+                           graft_error *err) {
     return gft_graph_add(m->graph, op, m->name, attrs, inputs, count, out, err);
 }
 
-graft_status gft_tf_append_same(gft_tf_import *m, const gft_op *op, const void *attrs, int32_t count, graft_error *err) {
+graft_status gft_tf_append_same(gft_tf_import *m, const gft_op *op, const void *attrs,
+                                int32_t count, graft_error *err) {
     gft_value_id inputs[8];
     gft_value_id out;
     for (int32_t i = 0; i < count && i < 8; i++)
@@ -201,15 +217,18 @@ graft_status gft_tf_append_same(gft_tf_import *m, const gft_op *op, const void *
 /* ---- sources of values ---- */
 
 /* A few bytes of a list can stand for any number of elements. */
-static graft_status check_size(const gft_tf_import *m, const Tensorflow__TensorProto *proto, graft_error *err) {
+static graft_status check_size(const gft_tf_import *m, const Tensorflow__TensorProto *proto,
+                               graft_error *err) {
     graft_tensor_desc desc = {.dtype = (graft_dtype)proto->dtype};
     size_t bytes = 0;
     if (proto->mapped_bytes > 0 || proto->tensor_content.len > 0)
         return GRAFT_OK;
     GFT_TRY(gft_tensor_proto_shape(proto->tensor_shape, m->name, &desc.shape, err));
     if (gft_desc_bytes(&desc, &bytes) &&
-        (bytes > MAX_SPREAD_BYTES || bytes > MAX_ALL_BYTES - gft_size_min(m->arena->used_bytes, MAX_ALL_BYTES)))
-        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "a constant of %zu bytes from a list of few", bytes);
+        (bytes > MAX_SPREAD_BYTES ||
+         bytes > MAX_ALL_BYTES - gft_size_min(m->arena->used_bytes, MAX_ALL_BYTES)))
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "a constant of %zu bytes from a list of few",
+                        bytes);
     return GRAFT_OK;
 }
 

@@ -1,7 +1,8 @@
 /*
- * Normalisation and softmax as TensorFlow's nodes. Batch norm is FusedBatchNormV3 on pictures and plain arithmetic on
- * other ranks; in training mode the moving statistics are assigned as Keras does, and the assignments become control
- * outputs of the function, without which TensorFlow drops them.
+ * Normalisation and softmax as TensorFlow's nodes. Batch norm is FusedBatchNormV3 on pictures and
+ * plain arithmetic on other ranks; in training mode the moving statistics are assigned as Keras
+ * does, and the assignments become control outputs of the function, without which TensorFlow drops
+ * them.
  */
 #include "models/tensorflow_ops.h"
 
@@ -45,20 +46,23 @@ static const char *fused(gft_tf_emit *e, const gft_batch_norm_attrs *attrs, bool
     gft_tf_attr_bool(nodes, node, GFT_TF_ATTR_TRAIN, attrs->train);
     if (training) {
         moving_average(e, MEAN, gft_tf_output_named(nodes, node, "batch_mean", 1), attrs->momentum);
-        moving_average(e, VARIANCE, gft_tf_output_named(nodes, node, "batch_variance", 2), attrs->momentum);
+        moving_average(e, VARIANCE, gft_tf_output_named(nodes, node, "batch_variance", 2),
+                       attrs->momentum);
     }
     return gft_tf_output(nodes, node, 0);
 }
 
 /* (x - mean) * (rsqrt(variance + epsilon) * gamma) + beta */
-static const char *normalise(gft_tf_nodes *nodes, const char *x, const char *mean, const char *variance, float epsilon,
-                             const char *gamma, const char *beta) {
+static const char *normalise(gft_tf_nodes *nodes, const char *x, const char *mean,
+                             const char *variance, float epsilon, const char *gamma,
+                             const char *beta) {
     const char *small = gft_tf_const_f32(nodes, "epsilon", epsilon);
-    const char *deviation =
-        gft_tf_unary(nodes, "Rsqrt", gft_tf_binary(nodes, "AddV2", variance, small, GRAFT_F32), GRAFT_F32);
+    const char *deviation = gft_tf_unary(
+        nodes, "Rsqrt", gft_tf_binary(nodes, "AddV2", variance, small, GRAFT_F32), GRAFT_F32);
     const char *scale = gft_tf_binary(nodes, "Mul", deviation, gamma, GRAFT_F32);
     const char *centred = gft_tf_binary(nodes, "Sub", x, mean, GRAFT_F32);
-    return gft_tf_binary(nodes, "AddV2", gft_tf_binary(nodes, "Mul", centred, scale, GRAFT_F32), beta, GRAFT_F32);
+    return gft_tf_binary(nodes, "AddV2", gft_tf_binary(nodes, "Mul", centred, scale, GRAFT_F32),
+                         beta, GRAFT_F32);
 }
 
 static const char *plain(gft_tf_emit *e, const gft_batch_norm_attrs *attrs, bool training) {
@@ -71,12 +75,14 @@ static const char *plain(gft_tf_emit *e, const gft_batch_norm_attrs *attrs, bool
         for (int32_t i = 0; i + 1 < rank; i++)
             axes[i] = i;
         mean = gft_tf_reduce(nodes, "Mean", gft_tf_in(e, 0), axes, (size_t)rank - 1, false);
-        const char *square = gft_tf_binary(nodes, "SquaredDifference", gft_tf_in(e, 0), mean, GRAFT_F32);
+        const char *square =
+            gft_tf_binary(nodes, "SquaredDifference", gft_tf_in(e, 0), mean, GRAFT_F32);
         variance = gft_tf_reduce(nodes, "Mean", square, axes, (size_t)rank - 1, false);
         moving_average(e, MEAN, mean, attrs->momentum);
         moving_average(e, VARIANCE, variance, attrs->momentum);
     }
-    return normalise(nodes, gft_tf_in(e, 0), mean, variance, attrs->epsilon, gft_tf_in(e, GAMMA), gft_tf_in(e, BETA));
+    return normalise(nodes, gft_tf_in(e, 0), mean, variance, attrs->epsilon, gft_tf_in(e, GAMMA),
+                     gft_tf_in(e, BETA));
 }
 
 graft_status gft_tf_emit_batch_norm(gft_tf_emit *e, graft_error *err) {
@@ -98,7 +104,8 @@ graft_status gft_tf_emit_layer_norm(gft_tf_emit *e, graft_error *err) {
     const char *mean = gft_tf_reduce(nodes, "Mean", x, &last, 1, true);
     const char *square = gft_tf_binary(nodes, "SquaredDifference", x, mean, GRAFT_F32);
     const char *variance = gft_tf_reduce(nodes, "Mean", square, &last, 1, true);
-    gft_tf_set_out(e, normalise(nodes, x, mean, variance, attrs->epsilon, gft_tf_in(e, 1), gft_tf_in(e, 2)));
+    gft_tf_set_out(
+        e, normalise(nodes, x, mean, variance, attrs->epsilon, gft_tf_in(e, 1), gft_tf_in(e, 2)));
     return GRAFT_OK;
 }
 
@@ -108,9 +115,11 @@ graft_status gft_tf_emit_l2_normalise(gft_tf_emit *e, graft_error *err) {
     gft_tf_nodes *nodes = e->nodes;
     const int64_t last = -1;
     const char *x = gft_tf_in(e, 0);
-    const char *sum = gft_tf_reduce(nodes, "Sum", gft_tf_unary(nodes, "Square", x, GRAFT_F32), &last, 1, true);
+    const char *sum =
+        gft_tf_reduce(nodes, "Sum", gft_tf_unary(nodes, "Square", x, GRAFT_F32), &last, 1, true);
     const char *small = gft_tf_const_f32(nodes, "epsilon", attrs->epsilon);
-    const char *root = gft_tf_unary(nodes, "Rsqrt", gft_tf_binary(nodes, "Maximum", sum, small, GRAFT_F32), GRAFT_F32);
+    const char *root = gft_tf_unary(
+        nodes, "Rsqrt", gft_tf_binary(nodes, "Maximum", sum, small, GRAFT_F32), GRAFT_F32);
     gft_tf_set_out(e, gft_tf_binary(nodes, "Mul", x, root, GRAFT_F32));
     return GRAFT_OK;
 }
@@ -134,6 +143,7 @@ graft_status gft_tf_emit_softmax(gft_tf_emit *e, graft_error *err) {
     swap.perm[axis] = rank - 1;
     swap.perm[rank - 1] = axis;
     const char *swapped = gft_tf_transpose(nodes, gft_tf_in(e, 0), &swap, rank, GRAFT_F32);
-    gft_tf_set_out(e, gft_tf_transpose(nodes, gft_tf_unary(nodes, op, swapped, GRAFT_F32), &swap, rank, GRAFT_F32));
+    gft_tf_set_out(e, gft_tf_transpose(nodes, gft_tf_unary(nodes, op, swapped, GRAFT_F32), &swap,
+                                       rank, GRAFT_F32));
     return GRAFT_OK;
 }

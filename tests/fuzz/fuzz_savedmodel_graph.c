@@ -1,6 +1,7 @@
 /*
- * Fuzz target: saved_model.pb as a model, beside a checkpoint that holds the variables of the corpus. What loads has a
- * graph or a problem per signature, and every graph can be put in order and checked again.
+ * Fuzz target: saved_model.pb as a model, beside a checkpoint that holds the variables of the
+ * corpus. What loads has a graph or a problem per signature, and every graph can be put in order
+ * and checked again.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -46,7 +47,8 @@ static void set_up(void) {
 
 static void check_graph(const gft_graph *graph) {
     gft_graph *copy = NULL;
-    if (gft_graph_clone(graph, &copy, NULL) != GRAFT_OK || gft_graph_reinfer(copy, NULL, NULL) != GRAFT_OK)
+    if (gft_graph_clone(graph, &copy, NULL) != GRAFT_OK ||
+        gft_graph_reinfer(copy, NULL, NULL) != GRAFT_OK)
         abort();
     gft_graph_free(copy);
 }

@@ -1,6 +1,7 @@
 /*
- * The SavedModel writer and reader against each other: models of every kind written, read, run and written again; what is
- * said of ops, variables and files that are not as they should be. TensorFlow judges the files in tests/interop.
+ * The SavedModel writer and reader against each other: models of every kind written, read, run and
+ * written again; what is said of ops, variables and files that are not as they should be.
+ * TensorFlow judges the files in tests/interop.
  */
 #include "models_test.h"
 
@@ -101,8 +102,8 @@ static void same_results(const char *kind, const graft_model *a, const graft_mod
                 most = fmaxf(most, fabsf(x.data[i][k]));
             for (int64_t k = 0; k < elems; k++) {
                 if (!(fabsf(x.data[i][k] - y.data[i][k]) <= 2e-6f * most))
-                    fail_msg("%s: output %d, element %lld: %g and %g", kind, i, (long long)k, (double)x.data[i][k],
-                             (double)y.data[i][k]);
+                    fail_msg("%s: output %d, element %lld: %g and %g", kind, i, (long long)k,
+                             (double)x.data[i][k], (double)y.data[i][k]);
             }
         }
         free_result(&x);
@@ -139,7 +140,8 @@ static void same_bytes(const char *kind, const char *a, const char *b, const cha
     for (int i = 0; i < 2; i++)
         OK(gft_file_read(paths[i], (size_t)1 << 28, &bytes[i], &counts[i], err));
     if (counts[0] != counts[1] || memcmp(bytes[0], bytes[1], counts[0]) != 0)
-        fail_msg("%s: %s is another one after a second round (%zu and %zu bytes)", kind, name, counts[0], counts[1]);
+        fail_msg("%s: %s is another one after a second round (%zu and %zu bytes)", kind, name,
+                 counts[0], counts[1]);
     for (int i = 0; i < 2; i++) {
         gft_free(bytes[i]);
         gft_free(paths[i]);
@@ -174,7 +176,8 @@ static void every_kind_comes_back(void **state) {
         same_results(kind, made, again);
         OK(gft_savedmodel_write(again, third, true, err));
         if (live_nodes(read->signatures[0].graph) == live_nodes(made->signatures[0].graph))
-            same_bytes(kind, second, third, "saved_model.pb"); /* where every op is one of TensorFlow's */
+            same_bytes(kind, second, third,
+                       "saved_model.pb"); /* where every op is one of TensorFlow's */
         same_bytes(kind, first, third, "variables/variables.index");
         same_bytes(kind, first, third, "variables/variables.data-00000-of-00001");
         graft_model_free(made);
@@ -244,7 +247,8 @@ static void several_signatures(void **state) {
     maker m = {.model = model, .rng = gft_rng_make(3, GFT_RNG_TEST, 0)};
     OK(gft_graph_new(&model->params, &graph, err));
     m.graph = graph;
-    make_output(&m, "y", make_dense(&m, make_input(&m, "x", GRAFT_F32, gft_shape_2(-1, 2)), "other", 2, 2));
+    make_output(&m, "y",
+                make_dense(&m, make_input(&m, "x", GRAFT_F32, gft_shape_2(-1, 2)), "other", 2, 2));
     assert_int_equal(m.status, GRAFT_OK);
     OK(gft_model_add_signature(model, "features", graph, err));
     OK(gft_savedmodel_write(model, path, false, err));
@@ -276,7 +280,8 @@ static void refuses_to_write(void **state) {
     make_output(&m, "y", MAKE_NODE(&m, reduce_to, "sum of rows", &row, x));
     assert_int_equal(m.status, GRAFT_OK);
     OK(gft_model_add_signature(model, "serving_default", graph, err));
-    FAILS(gft_savedmodel_write(model, path, false, err), GRAFT_UNIMPLEMENTED, "'sum of rows': op 'reduce_to'");
+    FAILS(gft_savedmodel_write(model, path, false, err), GRAFT_UNIMPLEMENTED,
+          "'sum of rows': op 'reduce_to'");
     assert_false(gft_dir_exists(path));
     graft_model_free(model);
     OK(make_model("pair", &model, err));
@@ -391,9 +396,13 @@ static void lose_inputs(Tensorflow__MetaGraphDef *meta) {
     node_of(function_named(meta, "call_inference"), "MatMul")->n_input = 1;
 }
 
-static void train_always(Tensorflow__MetaGraphDef *meta) { meta->n_signature_def = 0; }
+static void train_always(Tensorflow__MetaGraphDef *meta) {
+    meta->n_signature_def = 0;
+}
 
-static void lose_graph(Tensorflow__MetaGraphDef *meta) { meta->graph_def = NULL; }
+static void lose_graph(Tensorflow__MetaGraphDef *meta) {
+    meta->graph_def = NULL;
+}
 
 static void edited_graphs(void **state) {
     (void)state;
@@ -466,7 +475,8 @@ static void read_anything(const char *path) {
     graft_model *read = NULL;
     graft_error error = {0};
     if (gft_savedmodel_read(path, &read, &error) != GRAFT_OK) {
-        assert_true(error.code != GRAFT_OK && error.message[0] != '\0' && error.code != GRAFT_INTERNAL);
+        assert_true(error.code != GRAFT_OK && error.message[0] != '\0' &&
+                    error.code != GRAFT_INTERNAL);
         return;
     }
     for (int32_t i = 0; i < read->signature_count; i++)
@@ -501,7 +511,8 @@ static void altered_files(void **state) {
     for (size_t n = 0; n < count; n++) {
         for (int change = 1; change >= 0; change--) { /* and back */
             assert_int_equal(fseek(file, (long)n, SEEK_SET), 0);
-            assert_int_equal(fputc(change ? bytes[n] ^ masks[n % sizeof masks] : bytes[n], file) == EOF, 0);
+            assert_int_equal(
+                fputc(change ? bytes[n] ^ masks[n % sizeof masks] : bytes[n], file) == EOF, 0);
             assert_int_equal(fflush(file), 0);
             if (change)
                 read_anything(path);
