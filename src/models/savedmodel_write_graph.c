@@ -14,7 +14,8 @@ static void write_variables(gft_sm_writer *w) {
         gft_tf_node *node = gft_tf_add_named(nodes, "VarHandleOp", param->name);
         gft_tf_attr_type(nodes, node, "dtype", param->desc.dtype);
         gft_tf_attr_shape(nodes, node, "shape", &param->desc.shape);
-        if (node) /* without it all variables are one; the TFLite converter wants it to be the node's name */
+        /* Without it all variables are one; the TFLite converter wants it to be the node's name. */
+        if (node)
             gft_tf_attr_text(nodes, node, "shared_name", node->name);
         w->variables[i].handle = gft_tf_output(nodes, node, 0);
     }

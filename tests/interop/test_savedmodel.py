@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from savedmodel_common import TOOL, close, feed, run_made, tool
+from savedmodel_common import GRAFT, close, feed, run_made, tool
 
 tf = pytest.importorskip("tensorflow")
 HERE = pathlib.Path(__file__).resolve().parent
@@ -102,6 +102,21 @@ def test_c_api(cnn, tmp_path):
         np.frombuffer(done.stdout, np.float32).reshape(3, 4),
         1e-5,
     )
+
+
+def test_graft_program(dirs, tmp_path):
+    """`graft run` on the written file, against TensorFlow's run of it."""
+    for kind in ("cnn", "pair", "text"):
+        signature = tf.saved_model.load(dirs[kind]).signatures["serving_default"]
+        x = feed(signature.structured_input_signature[1], 3)
+        np.savez(tmp_path / "in.npz", **x)
+        subprocess.run([GRAFT, "run", dirs[kind], "--input", tmp_path / "in.npz", "--output", tmp_path / "out.npz"],
+                       check=True)
+        theirs = signature(**{k: tf.constant(v) for k, v in x.items()})
+        with np.load(tmp_path / "out.npz") as ours:
+            assert set(ours.files) == set(theirs)
+            for name in ours.files:
+                close(ours[name], theirs[name].numpy(), 1e-5)
 
 
 def test_object_graph(cnn):
