@@ -122,6 +122,9 @@ static void check_split(chain *c, int32_t first_layer, bool frozen) {
     assert_int_equal(s.crossing_count, 1);
     assert_true(s.map[c->logits] >= 0);
     gft_split_deinit(&s);
+    gft_layers_restore(&l, &c->params);
+    for (int32_t i = 0; i < c->params.count; i++)
+        assert_true(c->params.items[i].trainable);
     gft_layers_deinit(&l);
 }
 
