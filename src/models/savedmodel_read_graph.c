@@ -32,6 +32,24 @@ static graft_status tensor_of(signature_reader *s, const Tensorflow__TensorInfo 
     return gft_sm_resolve(s->r, 0, info->name, out, err);
 }
 
+/*
+ * The shape of an input: the signature's, else what its node says; NULL if neither knows the rank.
+ */
+static const Tensorflow__TensorShapeProto *input_shape(const Tensorflow__TensorInfo *info,
+                                                       const Tensorflow__NodeDef *node) {
+    const Tensorflow__AttrValue *shape = gft_tf_find_attr(node, "shape");
+    const Tensorflow__AttrValue *inferred = gft_tf_find_attr(node, "_output_shapes");
+    if (info->tensor_shape && !info->tensor_shape->unknown_rank)
+        return info->tensor_shape;
+    if (shape && shape->value_case == TENSORFLOW__ATTR_VALUE__VALUE_SHAPE &&
+        !shape->shape->unknown_rank)
+        return shape->shape;
+    if (inferred && inferred->value_case == TENSORFLOW__ATTR_VALUE__VALUE_LIST &&
+        inferred->list->n_shape > 0 && !inferred->list->shape[0]->unknown_rank)
+        return inferred->list->shape[0];
+    return NULL;
+}
+
 static graft_status add_input(signature_reader *s,
                               const Tensorflow__SignatureDef__InputsEntry *entry,
                               graft_error *err) {
@@ -47,7 +65,6 @@ static graft_status add_input(signature_reader *s,
                         "input '%s' is of type %s, which does not run here", entry->key,
                         info->dtype == GRAFT_STRING ? "string" : "unknown or resource");
     desc.dtype = (graft_dtype)info->dtype;
-    GFT_TRY(gft_tensor_proto_shape(info->tensor_shape, entry->key, &desc.shape, err));
     const size_t length = strcspn(info->name, ":");
     char *node = gft_arena_strndup(r->arena, info->name, length);
     int32_t index;
@@ -57,6 +74,10 @@ static graft_status add_input(signature_reader *s,
         return gft_fail(err, GRAFT_DATA_LOSS, "%s: input '%s': there is no node '%s'", r->dir,
                         entry->key, node);
     tensor = (gft_sm_tensor){{0, index}, 0};
+    const Tensorflow__TensorShapeProto *shape = input_shape(info, gft_sm_node(r, tensor.site));
+    if (!shape)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "input '%s' may be of any rank", entry->key);
+    GFT_TRY(gft_tensor_proto_shape(shape, entry->key, &desc.shape, err));
     gft_sm_state *state = gft_sm_state_of(r, tensor.site);
     if (state->outputs)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "two inputs are the node '%s'", node);

@@ -446,6 +446,47 @@ static void edited_graphs(void **state) {
     gft_free(path);
 }
 
+/* Older files leave the shape of an input to its node. */
+static void shapes_of_inputs(void **state) {
+    (void)state;
+    uint8_t *bytes;
+    size_t count;
+    char *pb;
+    char *path = pair_on_disk("shapes", &bytes, &count, &pb);
+    for (int known = 1; known >= 0; known--) {
+        gft_saved_model file;
+        graft_model *read = NULL;
+        const char *name;
+        graft_tensor_desc desc;
+        OK(gft_file_write(pb, bytes, count, err));
+        OK(gft_saved_model_load(path, &file, err));
+        Tensorflow__MetaGraphDef *meta = file.proto->meta_graphs[0];
+        for (size_t i = 0; i < meta->signature_def[0]->value->n_inputs; i++)
+            meta->signature_def[0]->value->inputs[i]->value->tensor_shape = NULL;
+        for (size_t i = 0; i < meta->graph_def->n_node; i++) {
+            if (!known && strcmp(meta->graph_def->node[i]->op, "Placeholder") == 0)
+                meta->graph_def->node[i]->n_attr = 0;
+        }
+        OK(gft_saved_model_write(path, file.proto, err));
+        gft_saved_model_free(&file);
+        OK(gft_savedmodel_read(path, &read, err));
+        const char *problem = graft_model_signature_problem(read, 0);
+        if (known) {
+            assert_null(problem);
+            assert_true(graft_model_input(read, 0, 1, &name, &desc));
+            assert_string_equal(name, "y");
+            assert_true(desc.shape.rank == 2 && desc.shape.dims[0] == -1 &&
+                        desc.shape.dims[1] == 3);
+        } else {
+            assert_non_null(strstr(problem, "'a_x' may be of any rank"));
+        }
+        graft_model_free(read);
+    }
+    gft_free(bytes);
+    gft_free(pb);
+    gft_free(path);
+}
+
 static void missing_files(void **state) {
     (void)state;
     uint8_t *bytes;
@@ -558,11 +599,17 @@ static void every_allocation_fails_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_comes_back),   cmocka_unit_test(layers_keep_their_names),
-        cmocka_unit_test(several_signatures),      cmocka_unit_test(refuses_to_write),
-        cmocka_unit_test(unknown_op_is_a_problem), cmocka_unit_test(edited_graphs),
-        cmocka_unit_test(missing_files),           cmocka_unit_test(cut_files),
-        cmocka_unit_test(altered_files),           cmocka_unit_test(every_allocation_fails_once),
+        cmocka_unit_test(every_kind_comes_back),
+        cmocka_unit_test(layers_keep_their_names),
+        cmocka_unit_test(several_signatures),
+        cmocka_unit_test(refuses_to_write),
+        cmocka_unit_test(unknown_op_is_a_problem),
+        cmocka_unit_test(edited_graphs),
+        cmocka_unit_test(shapes_of_inputs),
+        cmocka_unit_test(missing_files),
+        cmocka_unit_test(cut_files),
+        cmocka_unit_test(altered_files),
+        cmocka_unit_test(every_allocation_fails_once),
     };
     return cmocka_run_group_tests_name("savedmodel", tests, make_folder, remove_folder);
 }
