@@ -110,8 +110,10 @@ def test_graft_program(dirs, tmp_path):
         signature = tf.saved_model.load(dirs[kind]).signatures["serving_default"]
         x = feed(signature.structured_input_signature[1], 3)
         np.savez(tmp_path / "in.npz", **x)
-        subprocess.run([GRAFT, "run", dirs[kind], "--input", tmp_path / "in.npz", "--output", tmp_path / "out.npz"],
-                       check=True)
+        subprocess.run(
+            [GRAFT, "run", dirs[kind], "--input", tmp_path / "in.npz", "--output", tmp_path / "out.npz"],
+            check=True,
+        )
         theirs = signature(**{k: tf.constant(v) for k, v in x.items()})
         with np.load(tmp_path / "out.npz") as ours:
             assert set(ours.files) == set(theirs)
@@ -204,10 +206,7 @@ def test_tfsm_layer(cnn, tmp_path):
     close(ours, np.asarray(layer(x)), 1e-5)
 
 
-TFLITE_KINDS = [k for k in KINDS if k not in ("text", "two_unknowns", "dense_rank3")]
-
-
-@pytest.mark.parametrize("kind", TFLITE_KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_tflite(dirs, kind, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
