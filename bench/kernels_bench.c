@@ -1,6 +1,7 @@
 /*
- * Times the layers of EfficientNet-Lite0 (224 x 224) one by one: forward, and with --grad both gradients, each as the op
- * a plan would run, and sets them against the multiply-adds one core was measured to do.
+ * Times the layers of EfficientNet-Lite0 (224 x 224) one by one: forward, and with --grad both
+ * gradients, each as the op a plan would run, and sets them against the multiply-adds one core was
+ * measured to do.
  *
  *   kernels_bench [--batch N] [--threads N] [--grad]      GRAFT_CPU=scalar|avx2|avx512 picks a level
  */
@@ -117,15 +118,28 @@ static void bench_open(bench *b, int threads) {
     b->result = floats(&b->output);
     constants[1] = b->op == &gft_op_conv2d_grad_input ? NULL : b->data[1];
     gft_arena_init(&b->arena);
-    b->prepare = (gft_prepare){.node = "layer", .attrs = b->attrs, .inputs = b->inputs, .input_count = b->input_count,
-                               .outputs = &b->output, .output_count = 1, .constants = constants, .arena = &b->arena,
-                               .phases = 1, .tasks = {1, 1, 1}};
+    b->prepare = (gft_prepare){.node = "layer",
+                               .attrs = b->attrs,
+                               .inputs = b->inputs,
+                               .input_count = b->input_count,
+                               .outputs = &b->output,
+                               .output_count = 1,
+                               .constants = constants,
+                               .arena = &b->arena,
+                               .phases = 1,
+                               .tasks = {1, 1, 1}};
     if (b->op->prepare(&b->prepare, &err) != GRAFT_OK)
         die(err.message);
     b->worker_bytes = gft_size_align(b->prepare.worker_scratch_bytes, 64) + 64;
     b->worker_scratch = gft_malloc_aligned(b->worker_bytes * (size_t)threads);
-    b->exec = (gft_exec){.state = b->prepare.state, .attrs = b->attrs, .inputs_desc = b->inputs, .outputs_desc = &b->output,
-                         .inputs = b->data, .outputs = &b->result, .input_count = b->input_count, .output_count = 1,
+    b->exec = (gft_exec){.state = b->prepare.state,
+                         .attrs = b->attrs,
+                         .inputs_desc = b->inputs,
+                         .outputs_desc = &b->output,
+                         .inputs = b->data,
+                         .outputs = &b->result,
+                         .input_count = b->input_count,
+                         .output_count = 1,
                          .scratch = gft_malloc_aligned(b->prepare.scratch_bytes + 64)};
     if (!b->worker_scratch || !b->exec.scratch)
         die("out of memory");
@@ -177,8 +191,8 @@ typedef struct totals {
     double macs;
 } totals;
 
-static double run_op(const bench_options *o, const gft_op *op, const void *attrs, const graft_shape *shapes, int32_t count,
-                     double macs, const char *what) {
+static double run_op(const bench_options *o, const gft_op *op, const void *attrs,
+                     const graft_shape *shapes, int32_t count, double macs, const char *what) {
     bench b = {.op = op, .attrs = attrs, .input_count = count};
     for (int32_t i = 0; i < count; i++)
         b.inputs[i] = gft_desc_f32(shapes[i]);
@@ -193,8 +207,8 @@ static double run_op(const bench_options *o, const gft_op *op, const void *attrs
 }
 
 /* x (n,size,size,c), k x k, SAME; oc = 0: depthwise. Returns the output's size. */
-static int64_t layer(const bench_options *o, totals *t, int64_t size, int64_t c, int64_t k, int64_t stride, int64_t oc,
-                     bool clamp) {
+static int64_t layer(const bench_options *o, totals *t, int64_t size, int64_t c, int64_t k,
+                     int64_t stride, int64_t oc, bool clamp) {
     bool depthwise = oc == 0;
     int64_t channels = depthwise ? c : oc;
     int64_t out = gft_i64_ceil_div(size, stride);
@@ -203,8 +217,9 @@ static int64_t layer(const bench_options *o, totals *t, int64_t size, int64_t c,
     graft_shape filter = depthwise ? gft_shape_4(k, k, c, 1) : gft_shape_4(k, k, c, oc);
     graft_shape y = gft_shape_4(o->batch, out, out, channels);
     double macs = (double)(o->batch * out * out * channels * k * k) * (depthwise ? 1.0 : (double)c);
-    printf("%s %lldx%lld s%lld  %3lldx%-3lld %4lld -> %-4lld", depthwise ? "depthwise" : "conv     ", (long long)k,
-           (long long)k, (long long)stride, (long long)size, (long long)size, (long long)c, (long long)channels);
+    printf("%s %lldx%lld s%lld  %3lldx%-3lld %4lld -> %-4lld",
+           depthwise ? "depthwise" : "conv     ", (long long)k, (long long)k, (long long)stride,
+           (long long)size, (long long)size, (long long)c, (long long)channels);
     gft_conv2d_grad_attrs to_input = {.conv = attrs, .shape = x};
     gft_conv2d_grad_attrs to_filter = {.conv = attrs, .shape = filter};
     attrs.epilogue.has_bias = true;
@@ -214,10 +229,12 @@ static int64_t layer(const bench_options *o, totals *t, int64_t size, int64_t c,
     *(depthwise ? &t->depthwise_us : &t->conv_us) += us;
     t->macs += macs;
     if (o->grad) {
-        t->grad_us += run_op(o, depthwise ? &gft_op_depthwise_conv2d_grad_input : &gft_op_conv2d_grad_input, &to_input,
-                             (const graft_shape[]){y, filter}, 2, macs, " dx");
-        t->grad_us += run_op(o, depthwise ? &gft_op_depthwise_conv2d_grad_filter : &gft_op_conv2d_grad_filter, &to_filter,
-                             (const graft_shape[]){x, y}, 2, macs, " dw");
+        t->grad_us +=
+            run_op(o, depthwise ? &gft_op_depthwise_conv2d_grad_input : &gft_op_conv2d_grad_input,
+                   &to_input, (const graft_shape[]){y, filter}, 2, macs, " dx");
+        t->grad_us +=
+            run_op(o, depthwise ? &gft_op_depthwise_conv2d_grad_filter : &gft_op_conv2d_grad_filter,
+                   &to_filter, (const graft_shape[]){x, y}, 2, macs, " dw");
     }
     putchar('\n');
     return out;
@@ -226,10 +243,11 @@ static int64_t layer(const bench_options *o, totals *t, int64_t size, int64_t c,
 static void lite0(const bench_options *o, totals *t) {
     static const struct {
         int64_t k, stride, expand, in, out;
-    } blocks[] = {{3, 1, 1, 32, 16},   {3, 2, 6, 16, 24},   {3, 1, 6, 24, 24},   {5, 2, 6, 24, 40},
-                  {5, 1, 6, 40, 40},   {3, 2, 6, 40, 80},   {3, 1, 6, 80, 80},   {3, 1, 6, 80, 80},
-                  {5, 1, 6, 80, 112},  {5, 1, 6, 112, 112}, {5, 1, 6, 112, 112}, {5, 2, 6, 112, 192},
-                  {5, 1, 6, 192, 192}, {5, 1, 6, 192, 192}, {5, 1, 6, 192, 192}, {3, 1, 6, 192, 320}};
+    } blocks[] = {
+        {3, 1, 1, 32, 16},   {3, 2, 6, 16, 24},   {3, 1, 6, 24, 24},   {5, 2, 6, 24, 40},
+        {5, 1, 6, 40, 40},   {3, 2, 6, 40, 80},   {3, 1, 6, 80, 80},   {3, 1, 6, 80, 80},
+        {5, 1, 6, 80, 112},  {5, 1, 6, 112, 112}, {5, 1, 6, 112, 112}, {5, 2, 6, 112, 192},
+        {5, 1, 6, 192, 192}, {5, 1, 6, 192, 192}, {5, 1, 6, 192, 192}, {3, 1, 6, 192, 320}};
     int64_t size = layer(o, t, 224, 3, 3, 2, 32, true);
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
         int64_t wide = blocks[i].in * blocks[i].expand;
@@ -243,8 +261,9 @@ static void lite0(const bench_options *o, totals *t) {
     printf("dense                 1280 -> 1000");
     double macs = (double)o->batch * 1280e3;
     t->dense_us = run_op(o, &gft_op_dense, &attrs,
-                         (const graft_shape[]){gft_shape_2(o->batch, 1280), gft_shape_2(1280, 1000), gft_shape_1(1000)}, 3, macs,
-                         "");
+                         (const graft_shape[]){gft_shape_2(o->batch, 1280), gft_shape_2(1280, 1000),
+                                               gft_shape_1(1000)},
+                         3, macs, "");
     t->macs += macs;
     putchar('\n');
 }
@@ -272,8 +291,9 @@ int main(int argc, char **argv) {
     totals t = {0};
     lite0(&o, &t);
     double us = t.conv_us + t.depthwise_us + t.dense_us;
-    printf("conv %.2f ms, depthwise %.2f ms, dense %.2f ms: forward %.2f ms for %.1f million multiply-adds", t.conv_us / 1e3,
-           t.depthwise_us / 1e3, t.dense_us / 1e3, us / 1e3, t.macs / 1e6);
+    printf("conv %.2f ms, depthwise %.2f ms, dense %.2f ms: forward %.2f ms for %.1f million "
+           "multiply-adds",
+           t.conv_us / 1e3, t.depthwise_us / 1e3, t.dense_us / 1e3, us / 1e3, t.macs / 1e6);
     if (o.peak > 0)
         printf(" (%.0f %% of the peak)", 100 * t.macs / us / 1e3 / o.peak / o.threads);
     if (o.grad)

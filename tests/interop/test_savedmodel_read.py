@@ -1,4 +1,5 @@
 """SavedModels that TensorFlow and Keras write, read and run by Graft; and Graft's own files read back."""
+
 import numpy as np
 import pytest
 
@@ -19,8 +20,10 @@ def listing(path):
 def check(path, tmp_path, tolerance=2e-5, log=True, batches=(1, 3), size=224, signature="serving_default"):
     """Graft's run of a file against TensorFlow's; classifiers are compared by their logits (log of the scores)."""
     function = tf.saved_model.load(str(path)).signatures[signature]
-    spec = {k: tf.TensorSpec([None] + [size if d is None else d for d in s.shape[1:]], s.dtype)
-            for k, s in function.structured_input_signature[1].items()}
+    spec = {
+        k: tf.TensorSpec([None] + [size if d is None else d for d in s.shape[1:]], s.dtype)
+        for k, s in function.structured_input_signature[1].items()
+    }
     for batch in batches:
         x = feed(spec, batch)
         theirs = function(**{k: tf.constant(v) for k, v in x.items()})
@@ -40,8 +43,14 @@ def randomise(model):
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             gamma, beta, mean, variance = layer.get_weights()
-            layer.set_weights([rng.uniform(0.7, 1.3, gamma.shape), rng.normal(0, 0.2, beta.shape),
-                               rng.normal(0, 0.2, mean.shape), rng.uniform(0.5, 1.5, variance.shape)])
+            layer.set_weights(
+                [
+                    rng.uniform(0.7, 1.3, gamma.shape),
+                    rng.normal(0, 0.2, beta.shape),
+                    rng.normal(0, 0.2, mean.shape),
+                    rng.uniform(0.5, 1.5, variance.shape),
+                ]
+            )
         elif layer.name == "predictions" and layer.get_weights():
             kernel, *rest = layer.get_weights()
             layer.set_weights([rng.normal(0, 0.05, kernel.shape), *rest])
@@ -98,11 +107,13 @@ def test_tf_keras_model(tmp_path):
     """Keras 2's own format: functions nested, training variants, optimiser variables beside the model's."""
     import subprocess
     import sys
+
     script = f"""
 import tf_keras as k, numpy as np, tensorflow as tf
 k.utils.set_random_seed(3)
 m = k.Sequential([k.layers.Input((20, 20, 3)), k.layers.Rescaling(1 / 127.5, -1),
-                  k.layers.SeparableConv2D(8, 3, 2, 'same'), k.layers.BatchNormalization(), k.layers.LeakyReLU(), k.layers.AveragePooling2D(), k.layers.Flatten(),
+                  k.layers.SeparableConv2D(8, 3, 2, 'same'), k.layers.BatchNormalization(),
+                  k.layers.LeakyReLU(), k.layers.AveragePooling2D(), k.layers.Flatten(),
                   k.layers.Dropout(0.3), k.layers.Dense(12, 'tanh'), k.layers.Dense(4, 'softmax')])
 m.compile('adam', 'sparse_categorical_crossentropy')
 m.fit(np.random.rand(8, 20, 20, 3) * 255, np.arange(8) % 4, verbose=0)
@@ -124,8 +135,12 @@ class Odd(tf.Module):
         self.table = tf.Variable(rng.normal(0, 1, (50, 6)).astype(np.float32), trainable=False, name="table")
         self.scale = tf.Variable(2.0, name="scale")
 
-    @tf.function(input_signature=[tf.TensorSpec((None, 9, 7, 4), tf.float32, "picture"),
-                                  tf.TensorSpec((None,), tf.int32, "ids")])
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, 9, 7, 4), tf.float32, "picture"),
+            tf.TensorSpec((None,), tf.int32, "ids"),
+        ]
+    )
     def __call__(self, picture, ids):
         y = tf.nn.conv2d(picture, self.kernel, [1, 2, 1, 1], [[0, 0], [1, 0], [2, 1], [0, 0]])
         n, h, w, c = tf.unstack(tf.shape(y))
@@ -138,7 +153,9 @@ class Odd(tf.Module):
         words = tf.gather(self.table, ids)
         return {
             "flat": flat,
-            "first": mixed[:, 0], "middle": mixed[:, 1:-1:2, ::-1], "wide": mixed[:, tf.newaxis, ..., 2:4],
+            "first": mixed[:, 0],
+            "middle": mixed[:, 1:-1:2, ::-1],
+            "wide": mixed[:, tf.newaxis, ..., 2:4],
             "words": tf.math.l2_normalize(words, axis=1),
             "moments": tf.nn.moments(picture, [1, 2])[1],
             "stacked": tf.stack([tf.reduce_max(picture, 3), tf.reduce_mean(picture, -1)], axis=1),
@@ -146,7 +163,8 @@ class Odd(tf.Module):
             "nearest": tf.compat.v1.image.resize_nearest_neighbor(picture, (18, 21)),
             "padded": tf.pad(picture, [[0, 0], [1, 2], [0, 3], [0, 0]], constant_values=1.5),
             "turned": tf.transpose(tf.squeeze(picture[:, :1], 1), [0, 2, 1]),
-            "activations": tf.nn.silu(words) + tf.nn.leaky_relu(words, 0.3) * tf.math.rsqrt(tf.square(words) + 0.1),
+            "activations": tf.nn.silu(words)
+            + tf.nn.leaky_relu(words, 0.3) * tf.math.rsqrt(tf.square(words) + 0.1),
             "repeated": tf.broadcast_to(words[:, :1], tf.shape(words)) * tf.cast(ids, tf.float32)[:, None],
         }
 
@@ -195,8 +213,9 @@ def test_problem_names_op_and_node(tmp_path):
             return {"n": tf.strings.length(text)}
 
     module = Module()
-    tf.saved_model.save(module, str(tmp_path / "m"),
-                        signatures={"good": module.good, "bad": module.bad, "text": module.text})
+    tf.saved_model.save(
+        module, str(tmp_path / "m"), signatures={"good": module.good, "bad": module.bad, "text": module.text}
+    )
     rows = listing(tmp_path / "m")
     problems = dict(rows["signature"])
     assert problems["good"] == ""
