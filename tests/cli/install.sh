@@ -87,4 +87,18 @@ cmake -S "$work/project" -B "$work/project/build" -G Ninja -DCMAKE_PREFIX_PATH="
 for name in "${sources[@]}"; do
     run "$work/project/build/$name"
 done
+
+# The examples do what they say: train on pictures, name one, answer a line per path.
+if [ -x "$GRAFT_BUILD/bin/tiny_backbone" ]; then
+    python3 "$GRAFT_SOURCE/tests/cli/make_pictures.py" "$work/pictures" >/dev/null
+    "$GRAFT_BUILD/bin/tiny_backbone" "$work/backbone"
+    "$work/train-shared" "$work/pictures" "$work/backbone" "$work/model" >"$work/run.log" 2>&1 ||
+        { cat "$work/run.log"; fail "examples/train.c"; }
+    grep -q 'head 10/10' "$work/run.log" || fail "examples/train.c says no last epoch"
+    one=$(find "$work/pictures" -name '*.png' | sort -u | sed -n 1p)
+    [ "$("$work/predict-shared" "$work/model" "$one" | wc -l)" -ge 2 ] || fail "examples/predict.c names no classes"
+    printf '%s\n%s\n' "$one" "$work/none.png" | "$work/serve_stub-shared" "$work/model" >"$work/answers"
+    grep -q '^{"index": ' "$work/answers" && grep -q '^{"error": 404, ' "$work/answers" ||
+        { cat "$work/answers"; fail "examples/serve_stub.c does not answer"; }
+fi
 echo "installed, moved, and used by ${#sources[@]} programs through pkg-config and CMake"
