@@ -201,6 +201,45 @@ GRAFT_API void graft_evaluation_deinit(graft_evaluation *evaluation);
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_save(const graft_model *model, const char *dir,
                                                          bool replace, graft_error *err);
 
+/** The formats that graft_model_open reads; graft_model_export writes all but GRAPHDEF. */
+typedef enum graft_format {
+    GRAFT_FORMAT_NONE,
+    GRAFT_FORMAT_SAVEDMODEL,     /* a directory */
+    GRAFT_FORMAT_GRAPHDEF,       /* a frozen graph, .pb */
+    GRAFT_FORMAT_KERAS,          /* .keras */
+    GRAFT_FORMAT_KERAS_H5,       /* a whole model in HDF5, .h5 */
+    GRAFT_FORMAT_KERAS_WEIGHTS,  /* .weights.h5: weights alone */
+    GRAFT_FORMAT_TFLITE,         /* .tflite, float32 */
+    GRAFT_FORMAT_TFLITE_F16,     /* the same with float16 weights */
+    GRAFT_FORMAT_TFLITE_DYNAMIC, /* the same with int8 weights, per channel */
+    GRAFT_FORMAT_TFJS            /* a directory with model.json */
+} graft_format;
+/** The format of a word as `graft export --format` takes it ("tflite-f16"); NONE if it is none. */
+GRAFT_API graft_format graft_format_named(const char *word);
+/** The word of a format. */
+GRAFT_API const char *graft_format_name(graft_format format);
+/** The format that a file's name asks for (`graft convert IN OUT`); no extension: SavedModel. */
+GRAFT_API graft_format graft_format_of_name(const char *path);
+/**
+ * Writes a model in a format. Files and directories are written beside, synced and renamed; the
+ * same model gives the same bytes.
+ *
+ * @param replace a file or directory at `path` may be replaced
+ * @return OK; ALREADY_EXISTS; UNIMPLEMENTED naming the node that the format cannot hold
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_export(const graft_model *model,
+                                                           graft_format format, const char *path,
+                                                           bool replace, graft_error *err);
+/**
+ * Replaces a model's weights by those of a file: `.weights.h5`, `.h5`, `.keras` or `.npz`. Every
+ * shape is checked first; on an error nothing has changed. Not while a session uses the model.
+ *
+ * @param by_name legacy `.h5` only: matched by layer name, layers not in the file are left alone
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_load_weights(graft_model *model,
+                                                                 const char *path, bool by_name,
+                                                                 graft_error *err);
+
 /*
  * --- Named arrays on disk (NumPy .npz / .npy)
  * ------------------------------------------------------------------------

@@ -77,6 +77,16 @@ typedef struct graft_tensor {
     size_t bytes;
 } graft_tensor;
 
+/**
+ * One element of a string tensor: a view of bytes that somebody else keeps (the caller for inputs,
+ * the model for constants); nothing in it is zero-terminated. data of a tensor of dtype STRING is
+ * an array of these.
+ */
+typedef struct graft_string_view {
+    const char *data;
+    size_t bytes;
+} graft_string_view;
+
 /** Returns bytes per element; 0 for string and resource. */
 GRAFT_API size_t graft_dtype_bytes(graft_dtype dtype);
 /** Returns TensorFlow's name ("float32"), or "none". */

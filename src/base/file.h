@@ -28,6 +28,10 @@ void gft_map_close(gft_map *map);
 GRAFT_MUST_CHECK graft_status gft_file_read(const char *path, size_t max_bytes, uint8_t **data,
                                             size_t *bytes, graft_error *err);
 
+/** Copies up to max_bytes from the beginning of a file; *bytes says how many there were. */
+GRAFT_MUST_CHECK graft_status gft_file_peek(const char *path, void *out, size_t max_bytes,
+                                            size_t *bytes, graft_error *err);
+
 /**
  * Replaces path atomically by these bytes. A failure (disk full) leaves the old file and no
  * temporary one.
@@ -87,6 +91,8 @@ void gft_dir_list_free(gft_dir_entry *entries, size_t count);
 
 /** "a/b" from "a" and "b"; NULL when out of memory; gft_free. */
 char *gft_path_join(const char *a, const char *b);
+/** The directory a file lies in, "." if the path names none; NULL when out of memory; gft_free. */
+char *gft_path_dir(const char *path);
 /** The part after the last '/', borrowed. */
 const char *gft_path_base(const char *path);
 /**

@@ -17,6 +17,13 @@ char *gft_path_join(const char *a, const char *b) {
     return gft_format("%s%s%s", a, slash, b);
 }
 
+char *gft_path_dir(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return gft_format(".");
+    return slash == path ? gft_format("/") : gft_format("%.*s", (int)(slash - path), path);
+}
+
 const char *gft_path_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;

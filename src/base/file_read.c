@@ -119,3 +119,27 @@ graft_status gft_file_read(const char *path, size_t max_bytes, uint8_t **data, s
     close(fd);
     return status;
 }
+
+graft_status gft_file_peek(const char *path, void *out, size_t max_bytes, size_t *bytes,
+                           graft_error *err) {
+    int fd = -1;
+    struct stat st;
+    size_t have = 0;
+    GFT_TRY(open_for_reading(path, &fd, &st, err));
+    while (have < max_bytes) {
+        const ssize_t got = read(fd, (uint8_t *)out + have, max_bytes - have);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            const int failed = errno;
+            close(fd);
+            return gft_fail_errno(err, failed, "read", path);
+        }
+        if (got == 0)
+            break;
+        have += (size_t)got;
+    }
+    close(fd);
+    *bytes = have;
+    return GRAFT_OK;
+}

@@ -1,6 +1,7 @@
 /*
- * Attribute structs of the ops: plain values, copied with the node. Readers, builders, rewrites and writers all speak
- * these; an op without attributes needs nothing here. Zero is a sensible default wherever that is possible.
+ * Attribute structs of the ops: plain values, copied with the node. Readers, builders, rewrites and
+ * writers all speak these; an op without attributes needs nothing here. Zero is a sensible default
+ * wherever that is possible.
  */
 #ifndef GFT_GRAPH_ATTRS_H
 #define GFT_GRAPH_ATTRS_H
@@ -20,9 +21,10 @@ typedef struct gft_pads {
 } gft_pads;
 
 /*
- * What happens to a matrix product before it is stored: y = activation(acc + bias + residual). Rewrites fill it in.
- * bias and residual are extra inputs of the node, in that order, behind x and filter; input_scale is the last: float32
- * (N,1,1,C), multiplied into x per picture and channel while it is loaded (squeeze-excite).
+ * What happens to a matrix product before it is stored: y = activation(acc + bias + residual).
+ * Rewrites fill it in. bias and residual are extra inputs of the node, in that order, behind x and
+ * filter; input_scale is the last: float32 (N,1,1,C), multiplied into x per picture and channel
+ * while it is loaded (squeeze-excite).
  */
 typedef struct gft_epilogue_attrs {
     bool has_bias;
@@ -56,14 +58,17 @@ typedef struct gft_dense_attrs {
     gft_epilogue_attrs epilogue;
 } gft_dense_attrs;
 
-/* matmul: a (...,M,K), b (...,K,N) -> (...,M,N), leading dimensions broadcast; transposes apply to the last two. */
+/*
+ * matmul: a (...,M,K), b (...,K,N) -> (...,M,N), leading dimensions broadcast; transposes apply to
+ * the last two.
+ */
 typedef struct gft_matmul_attrs {
     bool transpose_a, transpose_b;
 } gft_matmul_attrs;
 
 /* batch_norm: x (...,C), gamma, beta, mean, variance (C) -> y; always with the running statistics, unless the graph is
- * prepared for training and `train` is set there: then a rewrite turns it into batch_norm_train plus updates.
- * batch_norm_train: x, gamma, beta -> y, batch mean, batch variance (biased). */
+ * prepared for training and `train` is set there: then a rewrite turns it into batch_norm_train
+ * plus updates. batch_norm_train: x, gamma, beta -> y, batch mean, batch variance (biased). */
 typedef struct gft_batch_norm_attrs {
     float epsilon;  /* Keras 1e-3 */
     float momentum; /* Keras 0.99: moving = moving * momentum + batch * (1 - momentum) */
@@ -71,7 +76,10 @@ typedef struct gft_batch_norm_attrs {
         train; /* layer is in training mode when the step is (Keras: trainable and training=True) */
 } gft_batch_norm_attrs;
 
-/* ema_update: running, value; running = running * momentum + value * (1 - momentum), in place; no outputs. */
+/*
+ * ema_update: running, value; running = running * momentum + value * (1 - momentum), in place; no
+ * outputs.
+ */
 typedef struct gft_ema_attrs {
     float momentum;
 } gft_ema_attrs;
@@ -92,7 +100,10 @@ typedef struct gft_axis_attrs {
     int32_t axis;
 } gft_axis_attrs;
 
-/* max_pool, avg_pool: x (N,H,W,C). avg_pool divides by the count of real cells (TensorFlow's AvgPool). */
+/*
+ * max_pool, avg_pool: x (N,H,W,C). avg_pool divides by the count of real cells (TensorFlow's
+ * AvgPool).
+ */
 typedef struct gft_pool_attrs {
     int64_t kernel_h, kernel_w, stride_h, stride_w;
     gft_padding padding;
@@ -104,7 +115,10 @@ typedef struct gft_pool_grad_attrs {
     graft_shape shape; /* of x */
 } gft_pool_grad_attrs;
 
-/* reduce_mean, reduce_sum, reduce_max: bit i of axes = dimension i. (Global pooling is reduce over H and W.) */
+/*
+ * reduce_mean, reduce_sum, reduce_max: bit i of axes = dimension i. (Global pooling is reduce over
+ * H and W.)
+ */
 typedef struct gft_reduce_attrs {
     uint32_t axes;
     bool keep_dims;
@@ -128,8 +142,8 @@ typedef struct gft_strided_slice_attrs {
 
 /* Gradients of pad, slice, strided_slice, broadcast, reshape, reduce: the shape to go back to.
  * reshape, broadcast_to and
- * reduce_to take a second input instead, whose shape is the target (its values are not read), where the shape is not
- * known before the graph is run. */
+ * reduce_to take a second input instead, whose shape is the target (its values are not read), where
+ * the shape is not known before the graph is run. */
 typedef struct gft_shape_attrs {
     graft_shape
         shape; /* reshape: one -1 is inferred, two unknowns keep the batch; else -1 keeps x's dimension */
@@ -147,7 +161,9 @@ typedef struct gft_transpose_attrs {
 } gft_transpose_attrs;
 
 typedef enum gft_resize_mode { GFT_RESIZE_BILINEAR, GFT_RESIZE_NEAREST } gft_resize_mode;
-/* resize: x (N,H,W,C) -> (N,height,width,C). TensorFlow's ResizeBilinear / ResizeNearestNeighbor. */
+/*
+ * resize: x (N,H,W,C) -> (N,height,width,C). TensorFlow's ResizeBilinear / ResizeNearestNeighbor.
+ */
 typedef struct gft_resize_attrs {
     int64_t height, width;
     gft_resize_mode mode;
@@ -171,9 +187,22 @@ typedef struct gft_cast_attrs {
 } gft_cast_attrs;
 
 /* softmax_cross_entropy: logits (N,K), target (N,K) -> loss per row (N); target smoothed y*(1-s)+s/K.
- * sigmoid_cross_entropy (N,K) -> (N) mean over K, smoothed y*(1-s)+s/2; squared_error (N,K) -> (N) mean over K. */
+ * sigmoid_cross_entropy (N,K) -> (N) mean over K, smoothed y*(1-s)+s/2; squared_error (N,K) -> (N)
+ * mean over K. */
 typedef struct gft_loss_attrs {
     float label_smoothing;
 } gft_loss_attrs;
+
+/*
+ * quantize: (x float32, scale float32 (1) or (dims[axis]), zero_point int32, same count) -> dtype,
+ * q = clamp(rint(x / scale) + zero_point), rint to nearest even. dequantize: (q, scale, zero_point)
+ * -> float32, scale * (q - zero_point); q may also be float16 (scale and zero_point absent).
+ * Quantised models are graphs of float ops between such pairs (as QDQ in ONNX); the INT8 planner
+ * joins them, the TFLite writer turns them into quantised tensors.
+ */
+typedef struct gft_quantize_attrs {
+    graft_dtype dtype; /* of the integers: U8, S8, S16 or S32; for dequantize: of its input */
+    int32_t axis;      /* of per-channel scales */
+} gft_quantize_attrs;
 
 #endif

@@ -81,6 +81,45 @@ GRAFT_MUST_CHECK graft_status gft_savedmodel_read(const char *dir, graft_model *
 GRAFT_MUST_CHECK graft_status gft_savedmodel_write(const graft_model *model, const char *dir,
                                                    bool replace, graft_error *err);
 
+/* --- Other formats: each reader fills signatures, parameters, labels, preprocessing and card as far
+ * as its file has them; each writer writes beside, syncs and renames, and gives the same bytes for
+ * the same model --- */
+
+/** A frozen GraphDef (.pb): models/graphdef_read.c. One signature, serving_default: its inputs are
+ * the placeholders, its outputs the nodes that nothing takes. */
+GRAFT_MUST_CHECK graft_status gft_graphdef_read(const char *path, graft_model **out,
+                                                graft_error *err);
+/** A whole Keras model, `.keras` or legacy `.h5` (told by content): models/keras_read*.c. */
+GRAFT_MUST_CHECK graft_status gft_keras_read(const char *path, graft_model **out, graft_error *err);
+/**
+ * Values of `.weights.h5`, a legacy weights or whole-model `.h5`, `.keras`, or `.npz` into a
+ * model's parameters: models/keras_weights.c. Every shape is checked before anything changes.
+ * by_name: legacy `.h5` by layer name, layers that are not in the file keep their values.
+ */
+GRAFT_MUST_CHECK graft_status gft_keras_load_weights(graft_model *model, const char *path,
+                                                     bool by_name, graft_error *err);
+/** `.keras`, whole-model `.h5`, `.weights.h5`: models/keras_write*.c. */
+GRAFT_MUST_CHECK graft_status gft_keras_write(const graft_model *model, const char *path,
+                                              graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_keras_h5_write(const graft_model *model, const char *path,
+                                                 graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_keras_weights_write(const graft_model *model, const char *path,
+                                                      graft_error *err);
+/** `.tflite`: models/tflite_read*.c, models/tflite_write*.c. */
+GRAFT_MUST_CHECK graft_status gft_tflite_read(const char *path, graft_model **out,
+                                              graft_error *err);
+typedef enum gft_tflite_weights {
+    GFT_TFLITE_FLOAT32,
+    GFT_TFLITE_FLOAT16, /* weights float16, each behind a DEQUANTIZE */
+    GFT_TFLITE_DYNAMIC, /* weights of conv, depthwise, dense int8 per channel; the rest float32 */
+} gft_tflite_weights;
+GRAFT_MUST_CHECK graft_status gft_tflite_write(const graft_model *model, const char *path,
+                                               gft_tflite_weights weights, graft_error *err);
+/** TF.js graph model, the path of a directory or of its model.json: models/tfjs_*.c. */
+GRAFT_MUST_CHECK graft_status gft_tfjs_read(const char *path, graft_model **out, graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_tfjs_write(const graft_model *model, const char *dir,
+                                             bool replace, graft_error *err);
+
 /* --- Families: models/<family>.c --- */
 
 /*

@@ -10,30 +10,69 @@
 #include "hub/store.h"
 #include "models/model.h"
 
-/* What a file that is no directory is, by its name. */
+typedef graft_status (*model_reader)(const char *path, graft_model **out, graft_error *err);
+
 static graft_status refuse_file(const char *path, graft_error *err) {
     static const struct {
         const char *extension, *what;
     } KINDS[] = {
-        {"tflite", "TFLite"}, {"h5", "Keras HDF5"},       {"hdf5", "Keras HDF5"},
-        {"keras", "Keras 3"}, {"pb", "frozen GraphDef"},  {"json", "TensorFlow.js"},
-        {"onnx", "ONNX"},     {"pth", "PyTorch weights"}, {"pt", "PyTorch weights"},
+        {"onnx", "ONNX"},
+        {"pth", "PyTorch weights"},
+        {"pt", "PyTorch weights"},
+        {"npz", "arrays, no model"},
     };
     char extension[16];
-    const char *base = gft_path_base(path);
     (void)gft_path_extension(path, extension);
-    if (strcmp(base, "saved_model.pb") == 0 || strcmp(base, "saved_model.pbtxt") == 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: a SavedModel is opened by the name of its directory", path);
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         if (strcmp(extension, KINDS[i].extension) == 0)
-            return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                            "%s: %s files are not read yet, expected a SavedModel directory or a "
-                            "hub handle",
-                            path, KINDS[i].what);
+            return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: %s are not read as models", path,
+                            KINDS[i].what);
     }
     return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                    "%s: not a model, expected a SavedModel directory or a hub handle", path);
+                    "%s: not a model, expected a SavedModel directory, .tflite, .keras, .h5, a "
+                    "frozen .pb, a TF.js model.json or a hub handle",
+                    path);
+}
+
+/*
+ * A file's reader by its first bytes, whatever its name: "TFL3" behind the root offset (TFLite),
+ * "PK" (.keras is a zip), HDF5's signature, '{' (model.json). GraphDef has no mark: its extension
+ * tells, or its first byte, the tag of field 1 (node).
+ */
+static graft_status choose_reader(const char *path, model_reader *out, graft_error *err) {
+    uint8_t head[8] = {0};
+    size_t bytes = 0;
+    char extension[16];
+    GFT_TRY(gft_file_peek(path, head, sizeof head, &bytes, err));
+    (void)gft_path_extension(path, extension);
+    if (bytes >= 8 && memcmp(head + 4, "TFL3", 4) == 0)
+        *out = gft_tflite_read;
+    else if (memcmp(head, "PK\3\4", 4) == 0 && strcmp(extension, "keras") == 0)
+        *out = gft_keras_read;
+    else if (memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0)
+        *out = gft_keras_read;
+    else if (strcmp(extension, "tflite") == 0)
+        *out = gft_tflite_read; /* says what is wrong with it */
+    else if (strcmp(extension, "keras") == 0 || strcmp(extension, "h5") == 0 ||
+             strcmp(extension, "hdf5") == 0)
+        *out = gft_keras_read;
+    else if (strcmp(extension, "json") == 0)
+        *out = gft_tfjs_read;
+    else if (strcmp(extension, "pb") == 0)
+        *out = gft_graphdef_read;
+    else
+        return refuse_file(path, err);
+    return GRAFT_OK;
+}
+
+/* A directory with model.json and no saved_model.pb is TF.js'. */
+static model_reader directory_reader(const char *path) {
+    char *json = gft_path_join(path, "model.json");
+    char *proto = gft_path_join(path, "saved_model.pb");
+    const bool tfjs = json && proto && gft_file_exists(json) && !gft_file_exists(proto);
+    gft_free(json);
+    gft_free(proto);
+    return tfjs ? gft_tfjs_read : gft_savedmodel_read;
 }
 
 static graft_status set_text(graft_model *model, const char **field, const char *text,
@@ -63,9 +102,10 @@ done:
     return status;
 }
 
-static graft_status open_directory(const char *path, graft_model **out, graft_error *err) {
+static graft_status open_path(const char *path, model_reader reader, graft_model **out,
+                              graft_error *err) {
     graft_model *model = NULL;
-    GFT_TRY(gft_savedmodel_read(path, &model, err));
+    GFT_TRY(reader(path, &model, err));
     graft_status status = set_text(model, &model->name, path, err);
     if (status == GRAFT_OK)
         *out = model;
@@ -74,11 +114,29 @@ static graft_status open_directory(const char *path, graft_model **out, graft_er
     return status;
 }
 
+/* The directory of a saved_model.pb that was named itself. */
+static graft_status open_saved_model_pb(const char *path, graft_model **out, graft_error *err) {
+    char *dir = gft_path_dir(path);
+    if (!dir)
+        return gft_fail_memory(err, strlen(path), "a file name");
+    graft_status status = open_path(dir, gft_savedmodel_read, out, err);
+    gft_free(dir);
+    return status;
+}
+
+static graft_status open_file(const char *path, graft_model **out, graft_error *err) {
+    model_reader reader = NULL;
+    if (strcmp(gft_path_base(path), "saved_model.pb") == 0)
+        return open_saved_model_pb(path, out, err);
+    GFT_TRY(choose_reader(path, &reader, err));
+    return open_path(path, reader, out, err);
+}
+
 graft_status graft_model_open(const char *path_or_handle, graft_model **out, graft_error *err) {
     if (gft_dir_exists(path_or_handle))
-        return open_directory(path_or_handle, out, err);
+        return open_path(path_or_handle, directory_reader(path_or_handle), out, err);
     if (gft_file_exists(path_or_handle))
-        return refuse_file(path_or_handle, err);
+        return open_file(path_or_handle, out, err);
     if (gft_handle_looks_like_path(path_or_handle))
         return gft_fail(err, GRAFT_NOT_FOUND, "%s: no such file or directory", path_or_handle);
     graft_error why;

@@ -1,0 +1,7 @@
+/* Frozen graphs, read. */
+#include "models/model.h"
+
+graft_status gft_graphdef_read(const char *path, graft_model **out, graft_error *err) {
+    (void)out;
+    return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: frozen graphs are not read yet", path);
+}

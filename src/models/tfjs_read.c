@@ -1,0 +1,7 @@
+/* TF.js, read. */
+#include "models/model.h"
+
+graft_status gft_tfjs_read(const char *path, graft_model **out, graft_error *err) {
+    (void)out;
+    return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: TF.js models are not read yet", path);
+}
