@@ -47,7 +47,7 @@ typedef enum gft_tflite_op { GFT_TFLITE_OP_LIST(GFT_TFLITE_OP_ENUM_) } gft_tflit
     X(FLOAT8_E4M3FN, 21, 8)                                                                        \
     X(FLOAT8_E5M2, 22, 8)
 
-#define GFT_TFLITE_TYPE_ENUM_(symbol, number, bits) GFT_TFLITE_##symbol = number,
+#define GFT_TFLITE_TYPE_ENUM_(symbol, number, bits) GFT_TFLITE_TYPE_##symbol = number,
 typedef enum gft_tflite_type { GFT_TFLITE_TYPE_LIST(GFT_TFLITE_TYPE_ENUM_) } gft_tflite_type;
 #undef GFT_TFLITE_TYPE_ENUM_
 
