@@ -94,6 +94,8 @@ typedef struct graft_op_info {
     const char *name;
     int32_t count;
     bool supported;
+    const char *node;     /* the first one that is missing; NULL if none is */
+    const char *function; /* that node lies in; NULL: the main graph */
 } graft_op_info;
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_ops(const graft_model *model, int32_t signature,
                                                         graft_op_info **out, int32_t *count,

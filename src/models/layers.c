@@ -213,7 +213,7 @@ static graft_status count_ops(const gft_graph *graph, graft_op_info **out, int32
         while (at < n && list[at].name != op->name)
             at++;
         if (at == n)
-            list[n++] = (graft_op_info){op->name, 0, true};
+            list[n++] = (graft_op_info){.name = op->name, .supported = true};
         list[at].count++;
     }
     *out = list;

@@ -160,7 +160,8 @@ static graft_status count_ops(signature_reader *s, graft_error *err) {
         const bool known =
             gft_tf_import_outputs(node) > 0 || gft_sm_state_of(r, s->order[i])->outputs;
         const bool before = s->ops[at].count > 0 ? s->ops[at].supported : true;
-        s->ops[at] = (graft_op_info){node->op, s->ops[at].count + 1, before && known};
+        s->ops[at] = (graft_op_info){
+            .name = node->op, .count = s->ops[at].count + 1, .supported = before && known};
     }
     if (s->op_count > 1)
         qsort(s->ops, (size_t)s->op_count, sizeof *s->ops, by_op_name);
