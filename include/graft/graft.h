@@ -5,6 +5,7 @@
 #define GRAFT_GRAFT_H
 
 #include "graft/data.h"
+#include "graft/diff.h"
 #include "graft/hub.h"
 #include "graft/model.h"
 #include "graft/status.h"

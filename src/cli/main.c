@@ -14,6 +14,8 @@ static const cli_subverb verbs[] = {
     {"run", cli_run, "run any model on named arrays (.npz)"},
     {"summary", cli_summary, "layers, shapes, parameters, multiply-adds"},
     {"export", cli_export, "write a model in another format"},
+    {"convert", cli_convert, "one model format to another, told by the name"},
+    {"diff", cli_diff, "two models on the same input, layer by layer"},
     {"bench", cli_bench, "latency, throughput, memory, per-op profile"},
     {"hub", cli_hub, "versioned, verified modules: add, list, show, verify, lock"},
     {"data", cli_data, "data sets: import, show"},

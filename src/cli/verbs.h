@@ -13,6 +13,8 @@ int cli_predict(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_summary(int argc, char **argv);
 int cli_export(int argc, char **argv);
+int cli_convert(int argc, char **argv);
+int cli_diff(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_hub(int argc, char **argv);
 int cli_data(int argc, char **argv);

@@ -153,7 +153,7 @@ static bool same_shapes(const graft_session *s, const gft_session_plan *p) {
 }
 
 static graft_status make_plan(graft_session *s, gft_session_plan *p, graft_error *err) {
-    gft_plan_options options = {0};
+    gft_plan_options options = {.keep_all = s->tap, .no_rewrite = s->tap};
     size_t bytes = ((size_t)s->graph->input_count + 1) * sizeof *p->shapes;
     p->shapes = gft_malloc(bytes);
     if (!p->shapes)
