@@ -1,6 +1,7 @@
 /*
- * The list of ops. One line in GFT_OP_LIST makes an op known (`extern const gft_op gft_op_<name>`), one line in
- * GFT_GRADIENT_LIST gives it a gradient (`graft_status gft_grad_<name>(gft_grad *, graft_error *)`). Tests walk both.
+ * The list of ops. One line in GFT_OP_LIST makes an op known (`extern const gft_op gft_op_<name>`),
+ * one line in GFT_GRADIENT_LIST gives it a gradient (`graft_status gft_grad_<name>(gft_grad *,
+ * graft_error *)`). Tests walk both.
  */
 #ifndef GFT_OPS_OP_LIST_H
 #define GFT_OPS_OP_LIST_H
@@ -89,7 +90,10 @@
     X(gather)                                                                                      \
     X(gather_grad)                                                                                 \
     X(resize)                                                                                      \
-    X(resize_grad)
+    X(resize_grad)                                                                                 \
+    /* quantisation */                                                                             \
+    X(quantize)                                                                                    \
+    X(dequantize)
 
 #define GFT_GRADIENT_LIST(X)                                                                       \
     X(conv2d)                                                                                      \
