@@ -59,9 +59,13 @@ int64_t gft_shape_elems(const graft_shape *shape) {
     return overflow ? -1 : elems;
 }
 
+size_t gft_dtype_cell_bytes(graft_dtype dtype) {
+    return dtype == GRAFT_STRING ? sizeof(graft_string_view) : graft_dtype_bytes(dtype);
+}
+
 bool gft_desc_bytes(const graft_tensor_desc *desc, size_t *bytes) {
     int64_t elems = gft_shape_elems(&desc->shape);
-    size_t each = graft_dtype_bytes(desc->dtype);
+    size_t each = gft_dtype_cell_bytes(desc->dtype);
     if (elems < 0 || each == 0 || (uint64_t)elems > SIZE_MAX)
         return false;
     return gft_size_mul((size_t)elems, each, bytes);

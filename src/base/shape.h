@@ -30,7 +30,11 @@ bool gft_shape_matches(const graft_shape *pattern, const graft_shape *concrete);
 bool gft_shape_known(const graft_shape *shape); /* no -1 */
 /** Product of dims; -1 if any is unknown or the product overflows. A zero dimension gives 0. */
 int64_t gft_shape_elems(const graft_shape *shape);
-/** Bytes of a dense tensor, checked. False if unknown, overflowing or of a type without a size. */
+/** Bytes of one element where a tensor lies in memory: graft_dtype_bytes, and for strings the size of
+ * a graft_string_view. 0 for a type that has no elements here. */
+size_t gft_dtype_cell_bytes(graft_dtype dtype);
+/** Bytes of a dense tensor (of strings: of its views), checked. False if unknown, overflowing or of a
+ * type without a size. */
 bool gft_desc_bytes(const graft_tensor_desc *desc, size_t *bytes);
 /** "float32 [?,224,224,3]" into out; returns out. */
 #define GFT_DESC_TEXT_BYTES 192

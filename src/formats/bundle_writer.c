@@ -103,7 +103,7 @@ graft_status gft_bundle_writer_begin(gft_bundle_writer *w, const char *key,
                                      const graft_tensor_desc *desc, graft_error *err) {
     size_t bytes;
     char text[GFT_DESC_TEXT_BYTES];
-    if (!gft_desc_bytes(desc, &bytes))
+    if (desc->dtype == GRAFT_STRING || !gft_desc_bytes(desc, &bytes))
         return gft_fail(
             err, GRAFT_INVALID_ARGUMENT,
             "%s: tensor '%.80s': %s has no fixed size, expected numbers of a known shape",

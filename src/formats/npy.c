@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/shape.h"
 #include "base/size.h"
+#include "base/words.h"
+#include "formats/npy_text.h"
 
 #define MAX_HEADER_BYTES ((size_t)64 << 10)
 static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -26,6 +28,8 @@ static const struct {
 
 typedef struct header {
     graft_tensor_desc desc;
+    char text;   /* 'S' bytes, 'U' UTF-32, 'V' bytes of one length; 0: numbers */
+    size_t unit; /* bytes of an element in the file */
     bool fortran;
     bool have_descr;
     bool have_order;
@@ -100,6 +104,19 @@ static graft_status take_shape(gft_cursor *c, graft_shape *shape, graft_error *e
     return GRAFT_OK;
 }
 
+/* "|S12", "<U3", "|V40": the kind, and bytes per element. */
+static bool text_type(const char *word, header *h) {
+    int64_t length;
+    const bool any_order = word[0] == '|' || word[0] == '<' || word[0] == '=';
+    if (!any_order || !word[1] || !strchr("SUV", word[1]) || !gft_words_i64(word + 2, &length) ||
+        length < 0 || length > INT32_MAX)
+        return false;
+    h->desc.dtype = GRAFT_STRING;
+    h->text = word[1];
+    h->unit = (size_t)length * (word[1] == 'U' ? 4 : 1);
+    return true;
+}
+
 static graft_status take_descr(gft_cursor *c, header *h, graft_error *err) {
     char word[32];
     skip_blanks(c);
@@ -112,14 +129,23 @@ static graft_status take_descr(gft_cursor *c, header *h, graft_error *err) {
         if (strcmp(word, types[i].descr) == 0 ||
             (any_order && strcmp(word + 1, types[i].descr + 1) == 0)) {
             h->desc.dtype = types[i].dtype;
+            h->unit = graft_dtype_bytes(types[i].dtype);
             h->have_descr = true;
             return GRAFT_OK;
         }
     }
+    h->have_descr = text_type(word, h);
+    if (h->have_descr)
+        return GRAFT_OK;
+    if (word[0] && word[1] == 'O')
+        return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                        "%s: an array of Python objects; strings are read as bytes, "
+                        "array.astype('S'), or text, astype('U')",
+                        c->where);
     return gft_fail(err, GRAFT_UNIMPLEMENTED,
                     "%s: array type '%s' is not supported, expected little-endian float16/32/64, "
                     "int8/16/32/64, "
-                    "uint8 or bool",
+                    "uint8, bool, bytes (S) or text (U)",
                     c->where, word);
 }
 
@@ -216,6 +242,24 @@ static void from_fortran(const graft_shape *shape, size_t unit, const uint8_t *f
     }
 }
 
+/* The elements as they lie in the file, in C order: `p` itself, or a copy in the arena. */
+static graft_status settle(const header *h, const uint8_t *p, size_t bytes, const char *name,
+                           gft_arena *arena, const uint8_t **out, graft_error *err) {
+    const bool transposed = h->fortran && h->desc.shape.rank > 1;
+    *out = p;
+    if (!transposed && (h->text || (uintptr_t)p % h->unit == 0))
+        return GRAFT_OK;
+    uint8_t *copy = gft_arena_alloc(arena, bytes);
+    if (!copy)
+        return gft_fail_memory(err, bytes, name);
+    if (transposed)
+        from_fortran(&h->desc.shape, h->unit, p, copy);
+    else if (bytes)
+        memcpy(copy, p, bytes);
+    *out = copy;
+    return GRAFT_OK;
+}
+
 graft_status gft_npy_parse(const void *data, size_t bytes, const char *name, gft_arena *arena,
                            graft_tensor *out, graft_error *err) {
     header h = {0};
@@ -223,24 +267,24 @@ graft_status gft_npy_parse(const void *data, size_t bytes, const char *name, gft
     GFT_TRY(read_header(&c, &h, err));
     graft_tensor tensor = {.name = name, .desc = h.desc};
     char text[GFT_DESC_TEXT_BYTES];
-    if (!gft_desc_bytes(&tensor.desc, &tensor.bytes) || tensor.bytes != gft_cursor_left(&c))
+    const int64_t elems = gft_shape_elems(&h.desc.shape);
+    size_t stored = 0;
+    if (elems < 0 || !gft_size_mul((size_t)elems, h.unit, &stored) ||
+        !gft_desc_bytes(&tensor.desc, &tensor.bytes) || stored != gft_cursor_left(&c) ||
+        (h.text && h.unit == 0 && (uint64_t)elems > bytes))
         return gft_fail(err, GRAFT_DATA_LOSS,
                         "%s: %zu bytes of elements for %s: the file is cut or damaged", name,
                         gft_cursor_left(&c), gft_desc_text(&tensor.desc, text));
     const uint8_t *p;
-    GFT_TRY(gft_cursor_take(&c, tensor.bytes, &p, "elements", err));
-    size_t unit = graft_dtype_bytes(tensor.desc.dtype);
-    bool transposed = h.fortran && tensor.desc.shape.rank > 1;
-    if (!transposed && (uintptr_t)p % unit == 0) {
-        tensor.data = (void *)(uintptr_t)p;
-    } else {
-        tensor.data = gft_arena_alloc(arena, tensor.bytes);
-        if (!tensor.data)
+    GFT_TRY(gft_cursor_take(&c, stored, &p, "elements", err));
+    GFT_TRY(settle(&h, p, stored, name, arena, &p, err));
+    tensor.data = (void *)(uintptr_t)p;
+    if (h.text) {
+        graft_string_view *views = gft_arena_array(arena, (size_t)elems, sizeof *views);
+        if (!views)
             return gft_fail_memory(err, tensor.bytes, name);
-        if (transposed)
-            from_fortran(&tensor.desc.shape, unit, p, tensor.data);
-        else if (tensor.bytes)
-            memcpy(tensor.data, p, tensor.bytes);
+        GFT_TRY(gft_npy_views(p, (size_t)elems, h.unit, h.text, name, arena, views, err));
+        tensor.data = views;
     }
     *out = tensor;
     return GRAFT_OK;
@@ -257,7 +301,15 @@ graft_status gft_npy_append(gft_buffer *buffer, const graft_tensor_desc *desc, c
                             graft_error *err) {
     size_t bytes;
     char shape[GRAFT_MAX_RANK * 21 + 4];
+    char bytes_type[24];
     const char *descr = descr_of(desc->dtype);
+    const size_t longest = desc->dtype == GRAFT_STRING && gft_desc_bytes(desc, &bytes)
+                               ? gft_npy_longest(data, bytes / sizeof(graft_string_view))
+                               : 0;
+    if (desc->dtype == GRAFT_STRING) {
+        (void)snprintf(bytes_type, sizeof bytes_type, "|S%zu", longest);
+        descr = bytes_type;
+    }
     if (!descr || !gft_desc_bytes(desc, &bytes))
         return gft_fail(err, GRAFT_UNIMPLEMENTED,
                         "npy: %s has no NumPy array type, convert it first",
@@ -284,6 +336,8 @@ graft_status gft_npy_append(gft_buffer *buffer, const graft_tensor_desc *desc, c
     memcpy(p, text, (size_t)used);
     p[total - 11] = '\n';
     buffer->bytes += total - 10;
+    if (desc->dtype == GRAFT_STRING)
+        return gft_npy_append_views(buffer, data, bytes / sizeof(graft_string_view), longest, err);
     return gft_buffer_append(buffer, data, bytes, err);
 }
 

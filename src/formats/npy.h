@@ -2,8 +2,9 @@
  * NumPy's .npy and .npz: named arrays in and out of `graft run`.
  *
  * Format: numpy.lib.format versions 1.0 to 3.0 (a zip of .npy members for .npz). Read:
- * little-endian f2 f4 f8 i1 i2 i4 i8 u1 b1, C or Fortran order (the latter is transposed). Written:
- * version 1.0.
+ * little-endian f2 f4 f8 i1 i2 i4 i8 u1 b1, C or Fortran order (the latter is transposed), and
+ * strings: S (bytes; NumPy drops zeros at the end), U (becomes UTF-8), V (bytes of one length,
+ * zeros kept). Written: version 1.0, strings as S.
  */
 #ifndef GFT_FORMATS_NPY_H
 #define GFT_FORMATS_NPY_H
@@ -24,7 +25,7 @@
 GRAFT_MUST_CHECK graft_status gft_npy_parse(const void *data, size_t bytes, const char *name,
                                             gft_arena *arena, graft_tensor *out, graft_error *err);
 
-/** Appends a dense tensor as .npy. bfloat16 and strings have no NumPy type: UNIMPLEMENTED. */
+/** Appends a dense tensor as .npy. bfloat16 has no NumPy type: UNIMPLEMENTED. */
 GRAFT_MUST_CHECK graft_status gft_npy_append(gft_buffer *buffer, const graft_tensor_desc *desc,
                                              const void *data, graft_error *err);
 

@@ -1,11 +1,12 @@
 /*
- * What an op is: shape rule, cost, preparation, run. Ops are data (`const gft_op`), listed in ops/op_list.h; the graph
- * room knows them only through this struct. Gradients are registered apart (graph/autodiff.h), so inference links
- * without them.
+ * What an op is: shape rule, cost, preparation, run. Ops are data (`const gft_op`), listed in
+ * ops/op_list.h; the graph room knows them only through this struct. Gradients are registered apart
+ * (graph/autodiff.h), so inference links without them.
  */
 #ifndef GFT_GRAPH_OP_H
 #define GFT_GRAPH_OP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,7 +67,10 @@ typedef struct gft_cost {
 
 #define GFT_MAX_PHASES 3
 
-/* Once per plan. Everything allocated from `arena` lives as long as the plan and is immutable while it runs. */
+/*
+ * Once per plan. Everything allocated from `arena` lives as long as the plan and is immutable while
+ * it runs.
+ */
 typedef struct gft_prepare {
     const char *node;
     const void *attrs;
@@ -87,7 +91,15 @@ typedef struct gft_prepare {
         packed_inputs; /* bit i: constants[i] was copied into state and is not read again; run sees it as NULL or not */
 } gft_prepare;
 
-/* One slice of the work. Never fails, never allocates. Pointers need not be aligned beyond the element. */
+/* Where a step says that its input cannot be used (bytes that do not parse). */
+typedef struct gft_exec_failure {
+    atomic_flag taken; /* by the first that failed */
+    graft_error error; /* code OK: none did */
+} gft_exec_failure;
+
+/* One slice of the work. Never allocates; an op over numbers never fails, one that parses strings calls gft_exec_fail
+ * (and has one task, so that the same input gives the same message). Pointers need not be aligned
+ * beyond the element. */
 typedef struct gft_exec {
     const void *state;
     const void *attrs;
@@ -103,7 +115,15 @@ typedef struct gft_exec {
     int worker;
     uint64_t seed; /* of the run, for GFT_OP_RANDOM */
     uint64_t step;
+    gft_exec_failure *failure; /* gft_exec_fail */
 } gft_exec;
+
+/**
+ * The run ends with this error behind the present step. Outputs of the step must be valid memory
+ * all the same.
+ */
+void gft_exec_fail(const gft_exec *exec, graft_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 typedef struct gft_op {
     const char *name; /* snake case, unique */

@@ -71,7 +71,7 @@ graft_status gft_params_add(gft_params *params, const char *name, const graft_te
                             graft_error *err) {
     char text[GFT_DESC_TEXT_BYTES];
     size_t bytes;
-    if (!gft_desc_bytes(desc, &bytes))
+    if (desc->dtype == GRAFT_STRING || !gft_desc_bytes(desc, &bytes))
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "parameter '%s': %s has no size, expected a type and shape that are known",
                         name, gft_desc_text(desc, text));

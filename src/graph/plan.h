@@ -62,6 +62,9 @@ void gft_run_free(gft_run *run);
  * Runs once. inputs[i]: dense data of input i, borrowed for the call, not copied, not written.
  * outputs[i]: where output i
  * goes, or NULL to leave it in the workspace (gft_run_output); outputs itself may be NULL. Does not allocate.
+ * Strings are views: outputs may point into bytes of the inputs.
+ *
+ * @return OK; INVALID_ARGUMENT for missing data; what an op that parses strings says of them
  */
 GRAFT_MUST_CHECK graft_status gft_run_execute(gft_run *run, const void *const *inputs,
                                               void *const *outputs, graft_error *err);

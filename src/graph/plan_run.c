@@ -23,6 +23,7 @@ struct gft_run {
     bool profile;
     uint64_t seed;
     uint64_t step;
+    gft_exec_failure failure;
 };
 
 static void reset_places(gft_run *run) {
@@ -40,6 +41,7 @@ graft_status gft_run_new(gft_plan *plan, gft_pool *pool, gft_run **out, graft_er
     gft_run *run = gft_calloc(1, sizeof *run);
     if (!run)
         return gft_fail_memory(err, sizeof *run, "a run");
+    atomic_flag_clear(&run->failure.taken);
     run->plan = gft_plan_ref(plan);
     run->pool = pool;
     graft_status status = GRAFT_OK;
@@ -180,7 +182,8 @@ static void run_step(gft_run *run, const gft_step *step) {
                                      .output_count = step->output_count,
                                      .scratch = run->arena + step->scratch.offset,
                                      .seed = run->seed,
-                                     .step = run->step},
+                                     .step = run->step,
+                                     .failure = &run->failure},
                             .run = step->op->run,
                             .worker_scratch = run->worker_scratch,
                             .worker_bytes = run->plan->worker_scratch_bytes};
@@ -195,20 +198,26 @@ static void run_step(gft_run *run, const gft_step *step) {
     }
 }
 
+/* The failure of a step becomes the run's; the next run begins without one. */
+static graft_status take_failure(gft_run *run, const gft_step *step, graft_error *err) {
+    const graft_error failed = run->failure.error;
+    run->failure.error.code = GRAFT_OK;
+    atomic_flag_clear(&run->failure.taken);
+    return gft_fail(err, failed.code, "%s '%s': %s", step->op->name, step->name, failed.message);
+}
+
 graft_status gft_run_execute(gft_run *run, const void *const *inputs, void *const *outputs,
                              graft_error *err) {
     GFT_TRY(bind_inputs(run, inputs, err));
     bind_outputs(run, inputs, outputs);
     const gft_plan *plan = run->plan;
-    if (run->profile) {
-        for (int32_t i = 0; i < plan->step_count; i++) {
-            uint64_t start = gft_clock_ns();
-            run_step(run, &plan->steps[i]);
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        const uint64_t start = run->profile ? gft_clock_ns() : 0;
+        run_step(run, &plan->steps[i]);
+        if (run->profile)
             run->step_ns[i] += gft_clock_ns() - start;
-        }
-    } else {
-        for (int32_t i = 0; i < plan->step_count; i++)
-            run_step(run, &plan->steps[i]);
+        if (run->failure.error.code != GRAFT_OK)
+            return take_failure(run, &plan->steps[i], err);
     }
     deliver_outputs(run, outputs);
     return GRAFT_OK;

@@ -15,7 +15,7 @@ static graft_status check_sizes(const gft_graph *graph, const gft_node *node, gr
         size_t bytes;
         if (gft_desc_bytes(desc, &bytes))
             continue;
-        if (desc->dtype != GRAFT_DTYPE_NONE && graft_dtype_bytes(desc->dtype) == 0)
+        if (desc->dtype != GRAFT_DTYPE_NONE && gft_dtype_cell_bytes(desc->dtype) == 0)
             return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s '%s': %s %d is %s, expected numbers",
                             node->op->name, node->name, input ? "input" : "output", (int)k,
                             gft_desc_text(desc, text));

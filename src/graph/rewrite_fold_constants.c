@@ -66,6 +66,7 @@ static graft_status compute(const gft_node *node, folding *f, graft_error *err) 
         status = gft_fail_memory(err, p.scratch_bytes + p.worker_scratch_bytes, node->name);
         goto done;
     }
+    gft_exec_failure failure = {.taken = ATOMIC_FLAG_INIT};
     gft_exec exec = {.state = p.state,
                      .attrs = node->attrs,
                      .inputs_desc = f->view.inputs,
@@ -75,11 +76,15 @@ static graft_status compute(const gft_node *node, folding *f, graft_error *err) 
                      .input_count = node->input_count,
                      .output_count = node->output_count,
                      .scratch = scratch,
-                     .worker_scratch = worker_scratch};
+                     .worker_scratch = worker_scratch,
+                     .failure = &failure};
     for (exec.phase = 0; exec.phase < p.phases; exec.phase++) {
         for (exec.task = 0; exec.task < p.tasks[exec.phase]; exec.task++)
             node->op->run(&exec);
     }
+    if (failure.error.code != GRAFT_OK)
+        status = gft_fail(err, failure.error.code, "%s '%s': %s", node->op->name, node->name,
+                          failure.error.message);
 done:
     gft_free(scratch);
     gft_free(worker_scratch);

@@ -169,7 +169,7 @@ static void compare(const float *x, const float *y, size_t n, double tolerance,
 
 static size_t elems_of(const graft_tensor_desc *desc) {
     size_t bytes = 0;
-    return gft_desc_bytes(desc, &bytes) ? bytes / graft_dtype_bytes(desc->dtype) : 0;
+    return gft_desc_bytes(desc, &bytes) ? bytes / gft_dtype_cell_bytes(desc->dtype) : 0;
 }
 
 static void add_row(graft_diff *diff, graft_diff_row row, const void *x, const void *y,

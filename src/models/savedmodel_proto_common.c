@@ -45,6 +45,20 @@ const char *gft_tf_const(gft_tf_nodes *nodes, const char *name, const graft_tens
     Tensorflow__TensorProto *tensor = tensor_new(nodes->pb, desc);
     if (!gft_desc_bytes(desc, &bytes) || !tensor)
         return NULL;
+    if (desc->dtype == GRAFT_STRING) {
+        const graft_string_view *views = data;
+        const size_t count = bytes / sizeof *views;
+        tensor->n_string_val = count;
+        tensor->string_val = gft_arena_array(nodes->pb->arena, count, sizeof *tensor->string_val);
+        if (!tensor->string_val) {
+            nodes->pb->failed = true;
+            return NULL;
+        }
+        for (size_t i = 0; i < count; i++)
+            tensor->string_val[i] = (ProtobufCBinaryData){
+                views[i].bytes, (uint8_t *)(uintptr_t)views[i].data};
+        return const_node(nodes, name, desc->dtype, tensor);
+    }
     tensor->tensor_content.data = (uint8_t *)(uintptr_t)data;
     tensor->tensor_content.len = bytes;
     return const_node(nodes, name, desc->dtype, tensor);

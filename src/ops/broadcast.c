@@ -74,7 +74,7 @@ static graft_status broadcast_prepare(gft_prepare *p, graft_error *err) {
         const int32_t k = i - (y->rank - x->rank);
         from[i] = k >= 0 && x->dims[k] != 1 ? dense[k] : 0;
     }
-    gft_nd_copy_init(&s->copy, y, from, 0, to, 0, graft_dtype_bytes(p->inputs[0].dtype));
+    gft_nd_copy_init(&s->copy, y, from, 0, to, 0, gft_dtype_cell_bytes(p->inputs[0].dtype));
     s->factor = 1.0f;
     const int64_t copies = gft_desc_elems(&p->outputs[0]);
     if (attrs->mean && copies > 0)

@@ -71,7 +71,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     for (int32_t d = 0; d < axis; d++)
         s->outer *= y->dims[d];
     for (int32_t i = 0; i < p->input_count; i++) {
-        in_bytes[i] = graft_dtype_bytes(p->inputs[i].dtype);
+        in_bytes[i] = gft_dtype_cell_bytes(p->inputs[i].dtype);
         for (int32_t d = axis; d < y->rank; d++)
             in_bytes[i] *= (size_t)p->inputs[i].shape.dims[d];
         s->row_bytes += in_bytes[i];

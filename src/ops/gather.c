@@ -91,7 +91,7 @@ static graft_status make_state(gft_prepare *p, gather_state **out, graft_error *
     }
     s->axis = x->dims[axis];
     s->count = gft_desc_elems(&p->inputs[1]);
-    s->bytes = (size_t)s->inner * graft_dtype_bytes(p->inputs[0].dtype);
+    s->bytes = (size_t)s->inner * gft_dtype_cell_bytes(p->inputs[0].dtype);
     *out = s;
     return GRAFT_OK;
 }

@@ -104,8 +104,8 @@ graft_status gft_infer_like_f32(const gft_infer *in, graft_error *err) {
 }
 
 graft_status gft_infer_like(const gft_infer *in, graft_error *err) {
-    if (graft_dtype_bytes(in->inputs[0].dtype) == 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "input is %s, expected numbers",
+    if (gft_dtype_cell_bytes(in->inputs[0].dtype) == 0)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "input is %s, expected numbers or strings",
                         graft_dtype_name(in->inputs[0].dtype));
     in->outputs[0] = in->inputs[0];
     return GRAFT_OK;

@@ -65,6 +65,9 @@ static void copy_row(const char *from, int64_t from_step, char *to, int64_t to_s
     case 4:
         STRIDED_LOOP(uint32_t);
         break;
+    case sizeof(graft_string_view):
+        STRIDED_LOOP(graft_string_view);
+        break;
     default:
         STRIDED_LOOP(uint64_t);
         break;

@@ -16,7 +16,7 @@ typedef struct gft_nd_copy {
     int64_t from_step[GRAFT_MAX_RANK],
         to_step[GRAFT_MAX_RANK];  /* in elements; may be 0 or negative */
     int64_t from_start, to_start; /* elements */
-    size_t bytes;                 /* per element: 1, 2, 4 or 8 */
+    size_t bytes;                 /* per element: 1, 2, 4, 8, or a string view's */
     int64_t rows;                 /* product of all but the last dimension */
     int64_t rows_per_task;
 } gft_nd_copy;

@@ -16,6 +16,8 @@
 static graft_status infer(const gft_infer *in, graft_error *err) {
     const gft_pad_attrs *attrs = in->attrs;
     GFT_TRY(gft_infer_like(in, err));
+    if (in->inputs[0].dtype == GRAFT_STRING)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "input is string, expected numbers");
     graft_shape *y = &in->outputs[0].shape;
     for (int32_t i = 0; i < y->rank; i++) {
         int64_t dim = y->dims[i];

@@ -41,7 +41,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     for (int32_t i = 0; i < p->outputs[0].shape.rank; i++)
         start += attrs->begin[i] * from[i];
     gft_nd_copy_init(copy, &p->outputs[0].shape, from, start, to, 0,
-                     graft_dtype_bytes(p->inputs[0].dtype));
+                     gft_dtype_cell_bytes(p->inputs[0].dtype));
     p->tasks[0] = gft_nd_copy_tasks(copy);
     return GRAFT_OK;
 }

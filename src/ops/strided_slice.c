@@ -94,7 +94,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     gft_nd_copy *copy;
     GFT_TRY(gft_grid_state(p, sizeof *copy, &copy, err));
     const int64_t start = walk(p->attrs, &p->inputs[0].shape, &counts, from, to);
-    gft_nd_copy_init(copy, &counts, from, start, to, 0, graft_dtype_bytes(p->inputs[0].dtype));
+    gft_nd_copy_init(copy, &counts, from, start, to, 0, gft_dtype_cell_bytes(p->inputs[0].dtype));
     p->tasks[0] = gft_nd_copy_tasks(copy);
     return GRAFT_OK;
 }

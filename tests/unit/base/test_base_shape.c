@@ -26,8 +26,11 @@ static void products(void **state) {
     d.shape = gft_shape_1(INT64_MAX);
     assert_false(gft_desc_bytes(&d, &bytes)); /* fits int64, not bytes */
     d.shape = s;
-    d.dtype = GRAFT_STRING;
+    d.dtype = GRAFT_RESOURCE;
     assert_false(gft_desc_bytes(&d, &bytes));
+    d.dtype = GRAFT_STRING; /* its views */
+    assert_true(gft_desc_bytes(&d, &bytes) && bytes == 120 * sizeof(graft_string_view));
+    bytes = 480;
     d = gft_desc_f32(unknown);
     assert_false(gft_desc_bytes(&d, &bytes));
     assert_int_equal(bytes, 480);
