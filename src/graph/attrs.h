@@ -90,7 +90,7 @@ typedef struct gft_norm_attrs {
     float epsilon;
 } gft_norm_attrs;
 
-/* Unary ops with a parameter: leaky_relu (slope). */
+/* Unary ops with a parameter: leaky_relu (slope), elu (alpha, 1 in most nets). */
 typedef struct gft_unary_attrs {
     float alpha;
 } gft_unary_attrs;
@@ -160,9 +160,15 @@ typedef struct gft_transpose_attrs {
     int32_t perm[GRAFT_MAX_RANK];
 } gft_transpose_attrs;
 
-typedef enum gft_resize_mode { GFT_RESIZE_BILINEAR, GFT_RESIZE_NEAREST } gft_resize_mode;
+typedef enum gft_resize_mode {
+    GFT_RESIZE_BILINEAR,
+    GFT_RESIZE_NEAREST,
+    GFT_RESIZE_BICUBIC,
+    GFT_RESIZE_AREA
+} gft_resize_mode;
 /*
- * resize: x (N,H,W,C) -> (N,height,width,C). TensorFlow's ResizeBilinear / ResizeNearestNeighbor.
+ * resize: x (N,H,W,C) -> (N,height,width,C). TensorFlow's ResizeBilinear,
+ * ResizeNearestNeighbor, ResizeBicubic, ResizeArea (which has no half_pixel_centers).
  */
 typedef struct gft_resize_attrs {
     int64_t height, width;
@@ -204,5 +210,106 @@ typedef struct gft_quantize_attrs {
     graft_dtype dtype; /* of the integers: U8, S8, S16 or S32; for dequantize: of its input */
     int32_t axis;      /* of per-channel scales */
 } gft_quantize_attrs;
+
+/* clip: x kept inside low..high (float32, int32, int64); NaN stays. */
+typedef struct gft_clip_attrs {
+    float low, high;
+} gft_clip_attrs;
+
+/* tile: x repeated along each dimension; tile_grad (dy, [x for its shape]) sums the copies. */
+typedef struct gft_tile_attrs {
+    int64_t multiples[GRAFT_MAX_RANK];
+} gft_tile_attrs;
+
+typedef struct gft_tile_grad_attrs {
+    gft_tile_attrs tile;
+    graft_shape shape; /* of x; only looked at without a second input */
+} gft_tile_grad_attrs;
+
+/*
+ * depth_to_space (N,H,W,B*B*C) -> (N,H*B,W*B,C) and space_to_depth, its inverse; any element type.
+ */
+typedef struct gft_block_attrs {
+    int64_t block;
+} gft_block_attrs;
+
+/* space_to_batch (N,H,W,C) -> (N*BH*BW,(H+pads)/BH,(W+pads)/BW,C), zeros as padding; batch_to_space undoes it, pads
+ * being what is cropped. */
+typedef struct gft_space_batch_attrs {
+    int64_t block_h, block_w;
+    gft_pads pads;
+} gft_space_batch_attrs;
+
+/* mirror_pad: REFLECT leaves the edge out of the mirrored part, SYMMETRIC repeats it. */
+typedef struct gft_mirror_pad_attrs {
+    int64_t before[GRAFT_MAX_RANK], after[GRAFT_MAX_RANK];
+    bool symmetric;
+} gft_mirror_pad_attrs;
+
+typedef struct gft_mirror_pad_grad_attrs {
+    gft_mirror_pad_attrs pad;
+    graft_shape shape; /* of x; only looked at without a second input */
+} gft_mirror_pad_grad_attrs;
+
+/*
+ * argmax, argmin: the first largest (smallest) along an axis, which is dropped; dtype int32 or
+ * int64.
+ */
+typedef struct gft_arg_attrs {
+    int32_t axis;
+    graft_dtype dtype;
+} gft_arg_attrs;
+
+/*
+ * top_k: x -> the k largest of the last axis, largest first, and where they were (int32); equal
+ * ones in index order.
+ */
+typedef struct gft_top_k_attrs {
+    int64_t k;
+} gft_top_k_attrs;
+
+/*
+ * one_hot: indices (int32, int64, uint8) -> `on` at the index and `off` elsewhere along a new axis
+ * of size depth.
+ */
+typedef struct gft_one_hot_attrs {
+    int64_t depth;
+    int32_t axis;      /* in the result; -1: last */
+    graft_dtype dtype; /* float32, int32, int64 or bool */
+    double on, off;
+} gft_one_hot_attrs;
+
+/*
+ * cumsum along an axis (float32, int32, int64); exclusive: of the elements before; reverse: from
+ * the end.
+ */
+typedef struct gft_cumsum_attrs {
+    int32_t axis;
+    bool exclusive, reverse;
+} gft_cumsum_attrs;
+
+/* gather_nd: x (B...,D1..Dk,S...), indices (B...,I...,k) -> (B...,I...,S...); the first batch_dims dimensions are
+ * walked together. TensorFlow's GatherNd, and GatherV2 with batch_dims when k is 1. */
+typedef struct gft_gather_nd_attrs {
+    int32_t batch_dims;
+} gft_gather_nd_attrs;
+
+/*
+ * lrn: x / (bias + alpha * sum of squares of 2 * radius + 1 channels around)^beta. TensorFlow's
+ * LRN.
+ */
+typedef struct gft_lrn_attrs {
+    int64_t radius;
+    float bias, alpha, beta;
+} gft_lrn_attrs;
+
+/* conv2d_transpose: x (N,H,W,C), filter (KH,KW,OC,C) -> (N,OH,OW,OC), the transpose of the convolution `conv` that takes
+ * (OH,OW) to (H,W). out_h or out_w 0: H * stride for SAME, (H - 1) * stride + the filter's extent
+ * otherwise (less the explicit pads). TensorFlow's Conv2DBackpropInput; conv.epilogue and
+ * conv.groups are not used. */
+typedef struct gft_conv2d_transpose_attrs {
+    gft_conv2d_attrs conv;
+    int64_t out_h, out_w;
+} gft_conv2d_transpose_attrs;
 
 #endif

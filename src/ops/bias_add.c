@@ -17,7 +17,7 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
 }
 
 static graft_status prepare(gft_prepare *p, graft_error *err) {
-    return gft_binary_prepare(p, GFT_BINARY_ADD, gft_kernels()->add_f32, err);
+    return gft_binary_prepare(p, gft_kernels()->add_f32, NULL, err);
 }
 
 const gft_op gft_op_bias_add = {.name = "bias_add",

@@ -12,28 +12,20 @@
 #include "ops/infer_check.h"
 #include "ops/ops.h"
 
-typedef void (*integer_fn)(gft_binary_kind kind, const void *a, int64_t a_step, const void *b,
-                           int64_t b_step, void *y, int64_t n);
-
 typedef struct binary_state {
-    gft_binary_kind kind;
     gft_binary_f32_kernel *f32;
-    integer_fn integer;
-    size_t bytes; /* per element */
-    int32_t rank; /* merged; >= 1, the last dimension is what the kernel runs over */
+    gft_binary_loop *loop;
+    size_t in_bytes, out_bytes; /* per element */
+    int32_t rank;               /* merged; >= 1, the last dimension is what the kernel runs over */
     int64_t dims[GRAFT_MAX_RANK], a_step[GRAFT_MAX_RANK], b_step[GRAFT_MAX_RANK];
     int64_t rows;                  /* product of all but the last dimension */
     int64_t row_blocks, row_block; /* pieces of a row, and their length */
     int64_t per_task;              /* pieces per task */
 } binary_state;
 
-graft_status gft_binary_infer(const gft_infer *in, graft_error *err) {
+graft_status gft_binary_infer_shape(const gft_infer *in, graft_dtype dtype, graft_error *err) {
     const graft_tensor_desc *a = &in->inputs[0];
     const graft_tensor_desc *b = &in->inputs[1];
-    if (a->dtype != GRAFT_F32 && a->dtype != GRAFT_S32 && a->dtype != GRAFT_S64)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "input 0 is %s, expected float32, int32 or int64",
-                        graft_dtype_name(a->dtype));
     GFT_TRY(gft_check_dtype(in, 1, a->dtype, err));
     graft_shape shape;
     if (!gft_shape_broadcast(&a->shape, &b->shape, &shape)) {
@@ -42,45 +34,25 @@ graft_status gft_binary_infer(const gft_infer *in, graft_error *err) {
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "shapes %s and %s do not broadcast",
                         gft_shape_text(&a->shape, text_a), gft_shape_text(&b->shape, text_b));
     }
-    in->outputs[0] = (graft_tensor_desc){a->dtype, shape, NULL};
+    in->outputs[0] = (graft_tensor_desc){dtype, shape, NULL};
     return GRAFT_OK;
 }
 
-/* Wraps like two's complement; the compiler's signed arithmetic would be undefined. */
-#define INTEGER_LOOP(name, type, utype)                                                            \
-    static void name(gft_binary_kind kind, const void *av, int64_t a_step, const void *bv,         \
-                     int64_t b_step, void *yv, int64_t n) {                                        \
-        const type *a = av;                                                                        \
-        const type *b = bv;                                                                        \
-        type *y = yv;                                                                              \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            const type p = a[i * a_step];                                                          \
-            const type q = b[i * b_step];                                                          \
-            switch (kind) {                                                                        \
-            case GFT_BINARY_ADD:                                                                   \
-                y[i] = (type)((utype)p + (utype)q);                                                \
-                break;                                                                             \
-            case GFT_BINARY_SUB:                                                                   \
-                y[i] = (type)((utype)p - (utype)q);                                                \
-                break;                                                                             \
-            case GFT_BINARY_MUL:                                                                   \
-                y[i] = (type)((utype)p * (utype)q);                                                \
-                break;                                                                             \
-            case GFT_BINARY_DIV:                                                                   \
-                y[i] = q == 0 ? 0 : q == -1 ? (type)(0 - (utype)p) : p / q;                        \
-                break;                                                                             \
-            case GFT_BINARY_MAXIMUM:                                                               \
-                y[i] = p > q ? p : q;                                                              \
-                break;                                                                             \
-            case GFT_BINARY_MINIMUM:                                                               \
-                y[i] = p < q ? p : q;                                                              \
-                break;                                                                             \
-            }                                                                                      \
-        }                                                                                          \
-    }
+graft_status gft_binary_infer(const gft_infer *in, graft_error *err) {
+    const graft_dtype dtype = in->inputs[0].dtype;
+    if (dtype != GRAFT_F32 && dtype != GRAFT_S32 && dtype != GRAFT_S64)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "input 0 is %s, expected float32, int32 or int64", graft_dtype_name(dtype));
+    return gft_binary_infer_shape(in, dtype, err);
+}
 
-INTEGER_LOOP(loop_s32, int32_t, uint32_t)
-INTEGER_LOOP(loop_s64, int64_t, uint64_t)
+GFT_BINARY_INTEGERS(add, up + uq)
+GFT_BINARY_INTEGERS(sub, up - uq)
+GFT_BINARY_INTEGERS(mul, up *uq)
+/* Towards zero; x / 0 = 0, and the smallest number by -1 wraps. */
+GFT_BINARY_INTEGERS(div, q == 0 ? 0 : q == -1 ? (int64_t)(0 - up) : p / q)
+GFT_BINARY_INTEGERS(maximum, p > q ? p : q)
+GFT_BINARY_INTEGERS(minimum, p < q ? p : q)
 
 /* The operand's stride along each dimension of the result: 0 where it is repeated. */
 static void operand_strides(const graft_shape *operand, const graft_shape *result,
@@ -120,15 +92,15 @@ static void merge_dims(binary_state *s, const graft_shape *a, const graft_shape 
     }
 }
 
-graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_kind kind,
-                                gft_binary_f32_kernel *fn, graft_error *err) {
+graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_f32_kernel *f32,
+                                gft_binary_loop *loop, graft_error *err) {
     binary_state *s;
     GFT_TRY(gft_grid_state(prepare, sizeof *s, &s, err));
     const graft_tensor_desc *y = &prepare->outputs[0];
-    s->kind = kind;
-    s->f32 = fn;
-    s->integer = y->dtype == GRAFT_S32 ? loop_s32 : loop_s64;
-    s->bytes = graft_dtype_bytes(y->dtype);
+    s->f32 = prepare->inputs[0].dtype == GRAFT_F32 ? f32 : NULL;
+    s->loop = loop;
+    s->in_bytes = graft_dtype_bytes(prepare->inputs[0].dtype);
+    s->out_bytes = graft_dtype_bytes(y->dtype);
     merge_dims(s, &prepare->inputs[0].shape, &prepare->inputs[1].shape, &y->shape);
     const int64_t row = s->dims[s->rank - 1];
     s->rows = row > 0 ? gft_desc_elems(y) / row : 0;
@@ -166,20 +138,22 @@ void gft_binary_run(const gft_exec *exec) {
         row_offsets(s, piece / s->row_blocks, &a_at, &b_at);
         const int64_t from = piece % s->row_blocks * s->row_block;
         const int64_t n = gft_i64_min(row - from, s->row_block);
-        const char *ap = a + (size_t)(a_at + from * a_step) * s->bytes;
-        const char *bp = b + (size_t)(b_at + from * b_step) * s->bytes;
-        char *yp = y + (size_t)(piece / s->row_blocks * row + from) * s->bytes;
-        if (exec->outputs_desc[0].dtype == GRAFT_F32)
+        const char *ap = a + (size_t)(a_at + from * a_step) * s->in_bytes;
+        const char *bp = b + (size_t)(b_at + from * b_step) * s->in_bytes;
+        char *yp = y + (size_t)(piece / s->row_blocks * row + from) * s->out_bytes;
+        if (s->f32)
             s->f32((const float *)(const void *)ap, a_step, (const float *)(const void *)bp, b_step,
                    (float *)(void *)yp, n);
         else
-            s->integer(s->kind, ap, a_step, bp, b_step, yp, n);
+            s->loop(ap, a_step, bp, b_step, yp, n);
     }
 }
 
-#define BINARY_OP(op_name, which, op_kind)                                                         \
+#define BINARY_OP(op_name, op_kind)                                                                \
     static graft_status op_name##_prepare(gft_prepare *prepare, graft_error *err) {                \
-        return gft_binary_prepare(prepare, which, gft_kernels()->op_name##_f32, err);              \
+        return gft_binary_prepare(                                                                 \
+            prepare, gft_kernels()->op_name##_f32,                                                 \
+            prepare->inputs[0].dtype == GRAFT_S32 ? op_name##_s32 : op_name##_s64, err);           \
     }                                                                                              \
     const gft_op gft_op_##op_name = {.name = #op_name,                                             \
                                      .kind = op_kind,                                              \
@@ -191,9 +165,9 @@ void gft_binary_run(const gft_exec *exec) {
                                      .prepare = op_name##_prepare,                                 \
                                      .run = gft_binary_run};
 
-BINARY_OP(add, GFT_BINARY_ADD, GFT_KIND_ADD)
-BINARY_OP(sub, GFT_BINARY_SUB, GFT_KIND_SUB)
-BINARY_OP(mul, GFT_BINARY_MUL, GFT_KIND_MUL)
-BINARY_OP(div, GFT_BINARY_DIV, GFT_KIND_OTHER)
-BINARY_OP(maximum, GFT_BINARY_MAXIMUM, GFT_KIND_OTHER)
-BINARY_OP(minimum, GFT_BINARY_MINIMUM, GFT_KIND_OTHER)
+BINARY_OP(add, GFT_KIND_ADD)
+BINARY_OP(sub, GFT_KIND_SUB)
+BINARY_OP(mul, GFT_KIND_MUL)
+BINARY_OP(div, GFT_KIND_OTHER)
+BINARY_OP(maximum, GFT_KIND_OTHER)
+BINARY_OP(minimum, GFT_KIND_OTHER)

@@ -33,6 +33,20 @@
     X(hard_swish_grad)                                                                             \
     X(tanh)                                                                                        \
     X(tanh_grad)                                                                                   \
+    X(elu)                                                                                         \
+    X(elu_grad)                                                                                    \
+    X(selu)                                                                                        \
+    X(selu_grad)                                                                                   \
+    X(softplus)                                                                                    \
+    X(softplus_grad)                                                                               \
+    X(softsign)                                                                                    \
+    X(softsign_grad)                                                                               \
+    X(gelu)                                                                                        \
+    X(gelu_grad)                                                                                   \
+    X(gelu_tanh)                                                                                   \
+    X(gelu_tanh_grad)                                                                              \
+    X(erf)                                                                                         \
+    X(erf_grad)                                                                                    \
     /* other element-wise */                                                                       \
     X(exp)                                                                                         \
     X(log)                                                                                         \
@@ -46,6 +60,31 @@
     X(div)                                                                                         \
     X(maximum)                                                                                     \
     X(minimum)                                                                                     \
+    X(abs)                                                                                         \
+    X(sign)                                                                                        \
+    X(floor)                                                                                       \
+    X(ceil)                                                                                        \
+    X(round)                                                                                       \
+    X(sin)                                                                                         \
+    X(cos)                                                                                         \
+    X(log1p)                                                                                       \
+    X(expm1)                                                                                       \
+    X(clip)                                                                                        \
+    X(clip_grad)                                                                                   \
+    X(pow)                                                                                         \
+    X(floor_div)                                                                                   \
+    X(floor_mod)                                                                                   \
+    X(prelu)                                                                                       \
+    X(equal)                                                                                       \
+    X(not_equal)                                                                                   \
+    X(less)                                                                                        \
+    X(less_equal)                                                                                  \
+    X(greater)                                                                                     \
+    X(greater_equal)                                                                               \
+    X(logical_and)                                                                                 \
+    X(logical_or)                                                                                  \
+    X(logical_not)                                                                                 \
+    X(select)                                                                                      \
     X(bias_add)                                                                                    \
     X(cast)                                                                                        \
     X(identity)                                                                                    \
@@ -120,6 +159,28 @@
     X(div)                                                                                         \
     X(maximum)                                                                                     \
     X(minimum)                                                                                     \
+    X(elu)                                                                                         \
+    X(selu)                                                                                        \
+    X(softplus)                                                                                    \
+    X(softsign)                                                                                    \
+    X(gelu)                                                                                        \
+    X(gelu_tanh)                                                                                   \
+    X(erf)                                                                                         \
+    X(abs)                                                                                         \
+    X(sign)                                                                                        \
+    X(floor)                                                                                       \
+    X(ceil)                                                                                        \
+    X(round)                                                                                       \
+    X(sin)                                                                                         \
+    X(cos)                                                                                         \
+    X(log1p)                                                                                       \
+    X(expm1)                                                                                       \
+    X(clip)                                                                                        \
+    X(pow)                                                                                         \
+    X(floor_div)                                                                                   \
+    X(floor_mod)                                                                                   \
+    X(prelu)                                                                                       \
+    X(select)                                                                                      \
     X(bias_add)                                                                                    \
     X(cast)                                                                                        \
     X(identity)                                                                                    \

@@ -8,6 +8,7 @@
 
 typedef struct unary_state {
     gft_unary_f32_fn fn;
+    gft_unary_int_fn integers;
     gft_unary_grad_f32_fn grad_fn;
     float alpha;
 } unary_state;
@@ -30,8 +31,40 @@ graft_status gft_unary_prepare(gft_prepare *prepare, gft_unary_f32_fn fn, size_t
     return GRAFT_OK;
 }
 
+graft_status gft_unary_numbers_infer(const gft_infer *in, graft_error *err) {
+    const graft_dtype dtype = in->inputs[0].dtype;
+    if (dtype != GRAFT_F32 && dtype != GRAFT_S32 && dtype != GRAFT_S64)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "input 0 is %s, expected float32, int32 or int64", graft_dtype_name(dtype));
+    in->outputs[0] = (graft_tensor_desc){dtype, in->inputs[0].shape, NULL};
+    return GRAFT_OK;
+}
+
+graft_status gft_unary_numbers_prepare(gft_prepare *prepare, gft_unary_f32_fn fn,
+                                       gft_unary_int_fn integers, graft_error *err) {
+    unary_state *state;
+    GFT_TRY(prepare_state(prepare, 0, &state, err));
+    state->fn = fn;
+    state->integers = integers;
+    return GRAFT_OK;
+}
+
+static void run_integers(const unary_state *state, const gft_exec *exec) {
+    const bool wide = exec->outputs_desc[0].dtype == GRAFT_S64;
+    const size_t bytes = wide ? 8 : 4;
+    gft_range r =
+        gft_grid_range(gft_desc_elems(&exec->outputs_desc[0]), GFT_BLOCK_ELEMS, exec->task);
+    if (r.end > r.begin)
+        state->integers((const char *)exec->inputs[0] + (size_t)r.begin * bytes,
+                        (char *)exec->outputs[0] + (size_t)r.begin * bytes, r.end - r.begin, wide);
+}
+
 void gft_unary_run(const gft_exec *exec) {
     const unary_state *state = exec->state;
+    if (exec->outputs_desc[0].dtype != GRAFT_F32) {
+        run_integers(state, exec);
+        return;
+    }
     const float *x = exec->inputs[0];
     float *y = exec->outputs[0];
     gft_range r =

@@ -27,9 +27,16 @@ typedef void (*gft_unary_grad_f32_fn)(const float *dy, const float *r, float *dx
 /* What the derivative is made from. The output is cheaper to keep where both would do. */
 typedef enum gft_grad_from { GFT_GRAD_FROM_INPUT, GFT_GRAD_FROM_OUTPUT } gft_grad_from;
 
+/* The same for n int32 (wide: int64) numbers; x == y is allowed. */
+typedef void (*gft_unary_int_fn)(const void *x, void *y, int64_t n, bool wide);
+
 graft_status gft_unary_prepare(gft_prepare *prepare, gft_unary_f32_fn fn, size_t attrs_bytes,
                                graft_error *err);
 void gft_unary_run(const gft_exec *exec);
+/* For ops that also take integers. */
+graft_status gft_unary_numbers_infer(const gft_infer *in, graft_error *err);
+graft_status gft_unary_numbers_prepare(gft_prepare *prepare, gft_unary_f32_fn fn,
+                                       gft_unary_int_fn integers, graft_error *err);
 graft_status gft_unary_grad_prepare(gft_prepare *prepare, gft_unary_grad_f32_fn fn,
                                     size_t attrs_bytes, graft_error *err);
 void gft_unary_grad_run(const gft_exec *exec);
@@ -57,6 +64,38 @@ graft_status gft_unary_gradient(gft_grad *grad, const gft_op *grad_op, gft_grad_
                                      .prepare = op_name##_prepare,                                 \
                                      .run = gft_unary_run,                                         \
                                      .unary = op_name##_best};
+
+/* The same for float32, int32 and int64. */
+#define GFT_UNARY_NUMBERS_OP(op_name, fn, integers)                                                \
+    static gft_unary_f32_fn op_name##_best(void) {                                                 \
+        return (fn);                                                                               \
+    }                                                                                              \
+    static graft_status op_name##_prepare(gft_prepare *prepare, graft_error *err) {                \
+        return gft_unary_numbers_prepare(prepare, op_name##_best(), (integers), err);              \
+    }                                                                                              \
+    const gft_op gft_op_##op_name = {.name = #op_name,                                             \
+                                     .kind = GFT_KIND_UNARY,                                       \
+                                     .flags = GFT_OP_IN_PLACE,                                     \
+                                     .min_inputs = 1,                                              \
+                                     .max_inputs = 1,                                              \
+                                     .outputs = 1,                                                 \
+                                     .infer = gft_unary_numbers_infer,                             \
+                                     .prepare = op_name##_prepare,                                 \
+                                     .run = gft_unary_run,                                         \
+                                     .unary = op_name##_best};
+
+/* An integer loop from an expression of p; it is to be unsigned where it could overflow. */
+#define GFT_UNARY_INTEGERS(name, expression)                                                       \
+    static void name(const void *xv, void *yv, int64_t n, bool wide) {                             \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            const int64_t p = wide ? ((const int64_t *)xv)[i] : ((const int32_t *)xv)[i];          \
+            const uint64_t r = (uint64_t)(expression);                                             \
+            if (wide)                                                                              \
+                ((int64_t *)yv)[i] = (int64_t)r;                                                   \
+            else                                                                                   \
+                ((int32_t *)yv)[i] = (int32_t)(uint32_t)r;                                         \
+        }                                                                                          \
+    }
 
 #define GFT_UNARY_GRAD_OP(op_name, fn, bytes)                                                      \
     static graft_status op_name##_grad_prepare(gft_prepare *prepare, graft_error *err) {           \

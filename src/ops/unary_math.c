@@ -14,12 +14,15 @@ static void log_scalar(const float *x, float *y, int64_t n, float alpha) {
         y[i] = logf(x[i]);
 }
 
+GFT_UNARY_INTEGERS(negate_integers, 0 - (uint64_t)p)
+GFT_UNARY_INTEGERS(square_integers, (uint64_t)p *(uint64_t)p)
+
 GFT_UNARY_OP(exp, gft_kernels()->exp_f32, 0)
 GFT_UNARY_OP(log, log_scalar, 0)
-GFT_UNARY_OP(neg, gft_kernels()->neg_f32, 0)
+GFT_UNARY_NUMBERS_OP(neg, gft_kernels()->neg_f32, negate_integers)
 GFT_UNARY_OP(sqrt, gft_kernels()->sqrt_f32, 0)
 GFT_UNARY_OP(rsqrt, gft_kernels()->rsqrt_f32, 0)
-GFT_UNARY_OP(square, gft_kernels()->square_f32, 0)
+GFT_UNARY_NUMBERS_OP(square, gft_kernels()->square_f32, square_integers)
 
 /* dy * y */
 graft_status gft_grad_exp(gft_grad *grad, graft_error *err) {
