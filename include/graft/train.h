@@ -50,6 +50,9 @@ typedef struct graft_train_options {
 } graft_train_options;
 
 GRAFT_API graft_train_options graft_train_options_default(void);
+/** INVALID_ARGUMENT names the first setting that is wrong by itself; graft_train asks it too. */
+GRAFT_API GRAFT_MUST_CHECK graft_status
+graft_train_options_check(const graft_train_options *options, graft_error *err);
 
 /** What a run reports while it goes: one struct, only the fields of the event's kind are set. */
 typedef enum graft_train_event_kind {

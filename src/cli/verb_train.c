@@ -186,5 +186,10 @@ int cli_train(int argc, char **argv) {
     o.shuffle = !no_shuffle;
     if (strcmp(o.head, "none") == 0)
         o.head = "";
+    graft_error err = {0};
+    if (graft_train_options_check(&o, &err) != GRAFT_OK) {
+        (void)cli_fail("train", &err);
+        return CLI_USAGE;
+    }
     return run(args.items[0], &o, json, plan);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "data/augment.h"
 #include "train/trainer.h"
 
 graft_train_options graft_train_options_default(void) {
@@ -30,10 +31,11 @@ static graft_status check_range(const char *name, double value, double low, doub
     return GRAFT_OK;
 }
 
-graft_status gft_train_options_check(const graft_train_options *o, graft_error *err) {
+graft_status graft_train_options_check(const graft_train_options *o, graft_error *err) {
     gft_optimizer optimizer;
     gft_fine_tune fine_tune;
     graft_resize_mode mode;
+    const gft_augment_policy *augment;
     if (!o->backbone || !o->backbone[0])
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "backbone: none given; expected a hub handle or a SavedModel directory");
@@ -43,6 +45,7 @@ graft_status gft_train_options_check(const graft_train_options *o, graft_error *
     GFT_TRY(gft_optimizer_parse(o->optimizer, &optimizer, err));
     GFT_TRY(gft_fine_tune_parse(o->fine_tune, &fine_tune, err));
     GFT_TRY(graft_resize_mode_parse(o->resize, &mode, err));
+    GFT_TRY(gft_augment_find(o->augment, &augment, err));
     GFT_TRY(check_range("epochs", o->epochs, 0, 1e6, err));
     GFT_TRY(check_range("fine-tune-epochs", o->fine_tune_epochs, 0, 1e6, err));
     GFT_TRY(check_range("batch-size", o->batch_size, 1, 65536, err));

@@ -140,7 +140,7 @@ done:
 static graft_status set_up(gft_trainer *t, graft_error *err) {
     const graft_train_options *o = t->options;
     gft_value_id features = -1;
-    GFT_TRY(gft_train_options_check(o, err));
+    GFT_TRY(graft_train_options_check(o, err));
     GFT_TRY(gft_optimizer_parse(o->optimizer, &t->optimizer, err));
     GFT_TRY(gft_fine_tune_parse(o->fine_tune, &t->fine_tune, err));
     if (o->validation_split > 0)

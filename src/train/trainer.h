@@ -63,8 +63,4 @@ typedef struct gft_stage_plan {
 GRAFT_MUST_CHECK graft_status gft_stage_run(gft_trainer *t, const gft_stage_plan *plan,
                                             graft_error *err);
 
-/* options.c */
-GRAFT_MUST_CHECK graft_status gft_train_options_check(const graft_train_options *options,
-                                                      graft_error *err);
-
 #endif

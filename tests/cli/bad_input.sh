@@ -61,12 +61,12 @@ refused 1 'PNG|pictures|nowhere' data show nowhere
 
 # ---- settings: words that only the library knows ----
 
-refused 1 'adam' train data "${quick[@]}" --out made --optimizer adamm
-refused 1 'fine-tune' train data "${quick[@]}" --out made --fine-tune some
-refused 1 'last:0' train data "${quick[@]}" --out made --fine-tune last:0
-refused 1 'squeeze' train data "${quick[@]}" --out made --resize stretch
-refused 1 'flip' train data "${quick[@]}" --out made --augment turn
-refused 1 'head' train data "${quick[@]}" --out made --head dense:many
+refused 2 'adam' train data "${quick[@]}" --out made --optimizer adamm
+refused 2 'fine-tune' train data "${quick[@]}" --out made --fine-tune some
+refused 2 'last:0' train data "${quick[@]}" --out made --fine-tune last:0
+refused 2 'squeeze' train data "${quick[@]}" --out made --resize stretch
+refused 2 'flip' train data "${quick[@]}" --out made --augment turn
+refused 2 'head' train data "${quick[@]}" --out made --head dense:many
 refused 1 'head.npz' train data "${quick[@]}" --out made --initial-head head.npz
 refused 2 'train, val, test or all' eval model data --split tset
 refused 1 'val|no ' eval model data --split val
