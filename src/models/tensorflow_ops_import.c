@@ -38,10 +38,16 @@ static const import_entry table[] = {
     {"FusedBatchNormV3", gft_tf_import_batch_norm},
     {"Gather", gft_tf_import_gather},
     {"GatherV2", gft_tf_import_gather},
+    {"HashTable", NULL},
+    {"HashTableV2", NULL},
     {"Identity", gft_tf_import_dropout},
     {"LeakyRelu", gft_tf_import_leaky_relu},
     {"Log", gft_tf_import_unary},
     {"LogSoftmax", gft_tf_import_softmax},
+    {"LookupTableFind", gft_tf_import_table_find},
+    {"LookupTableFindV2", gft_tf_import_table_find},
+    {"LookupTableSize", gft_tf_import_table_size},
+    {"LookupTableSizeV2", gft_tf_import_table_size},
     {"MatMul", gft_tf_import_matmul},
     {"Max", gft_tf_import_reduce},
     {"MaxPool", gft_tf_import_pool},
@@ -54,6 +60,9 @@ static const import_entry table[] = {
     {"Pack", gft_tf_import_pack},
     {"Pad", gft_tf_import_pad},
     {"PadV2", gft_tf_import_pad},
+    {"ParseExample", gft_tf_import_parse_example},
+    {"ParseExampleV2", gft_tf_import_parse_example},
+    {"ParseSingleExample", gft_tf_import_parse_example},
     {"Prod", gft_tf_import_reduce},
     {"Range", gft_tf_import_range},
     {"ReadVariableOp", gft_tf_import_read_variable},
@@ -105,7 +114,8 @@ static const import_entry *find(const char *op) {
 int32_t gft_tf_import_outputs(const Tensorflow__NodeDef *node) {
     if (!find(node->op))
         return 0;
-    int64_t count = 1;
+    const int32_t features = gft_tf_example_outputs(node);
+    int64_t count = features >= 0 ? features : 1;
     if (strcmp(node->op, "Split") == 0 || strcmp(node->op, "SplitV") == 0)
         count = gft_tf_get_int(node, "num_split", 0);
     else if (strcmp(node->op, "Unpack") == 0)

@@ -19,7 +19,13 @@ typedef enum gft_tf_kind {
     GFT_TF_CONST,    /* a constant not in the graph yet */
     GFT_TF_INTS,     /* integers computed from shapes */
     GFT_TF_VARIABLE, /* a variable's handle */
+    GFT_TF_TABLE,    /* an immutable table's handle */
 } gft_tf_kind;
+
+/* What a look-up table holds: as many keys as values, in vectors. */
+typedef struct gft_tf_table {
+    graft_tensor keys, values;
+} gft_tf_table;
 
 typedef struct gft_tf_ints {
     int32_t rank; /* 0 or 1 */
@@ -30,10 +36,12 @@ typedef struct gft_tf_ints {
 
 typedef struct gft_tf_value {
     gft_tf_kind kind;
-    gft_value_id id;            /* GRAPH; CONST: -1, or the value it became */
-    gft_param_id param;         /* VARIABLE */
+    gft_value_id id;    /* GRAPH; CONST: -1, or the value it became; TABLE: the keys likewise */
+    gft_param_id param; /* VARIABLE */
     const graft_tensor *tensor; /* CONST */
     const gft_tf_ints *ints;    /* INTS */
+    const gft_tf_table *table;  /* TABLE */
+    const char *why;            /* NONE: why it cannot be used; may be NULL */
 } gft_tf_value;
 
 /* A node being read. */
@@ -55,6 +63,21 @@ int32_t gft_tf_import_outputs(const Tensorflow__NodeDef *node);
 bool gft_tf_import_passes(const Tensorflow__NodeDef *node);
 /** Reads one node; UNIMPLEMENTED or INVALID_ARGUMENT says why it cannot be. */
 GRAFT_MUST_CHECK graft_status gft_tf_import_node(gft_tf_import *m, graft_error *err);
+
+/**
+ * Why an op that is not in the table is not read: a sentence, "the op is not read" if there is no
+ * better one.
+ */
+const char *gft_tf_import_why_not(const Tensorflow__NodeDef *node);
+/** Outputs of the nodes that parse tf.Examples; -1: no such node. */
+int32_t gft_tf_example_outputs(const Tensorflow__NodeDef *node);
+/**
+ * The number among all outputs of output `number` of the argument `name` (functions write
+ * "node:argument:number"), for nodes that parse tf.Examples; for others `number`. -1: there is
+ * none.
+ */
+int32_t gft_tf_example_output(const Tensorflow__NodeDef *node, const char *name, size_t length,
+                              int32_t number);
 
 /* ---- attributes ---- */
 
@@ -96,6 +119,13 @@ GRAFT_MUST_CHECK graft_status gft_tf_desc_of(const gft_tf_import *m, int32_t inp
                                              graft_tensor_desc *out, graft_error *err);
 /** One scalar float constant. */
 bool gft_tf_scalar_of(const gft_tf_import *m, int32_t input, float *out);
+/** Strings of a constant input, borrowed; false if it is none. */
+bool gft_tf_strings_of(const gft_tf_import *m, int32_t input, const graft_string_view **out,
+                       size_t *count);
+/** Output 0 becomes a constant of strings. */
+GRAFT_MUST_CHECK graft_status gft_tf_read_strings(gft_tf_import *m,
+                                                  const Tensorflow__TensorProto *proto,
+                                                  graft_error *err);
 /** Output 0 becomes integers. */
 GRAFT_MUST_CHECK graft_status gft_tf_set_ints(gft_tf_import *m, const gft_tf_ints *ints,
                                               graft_error *err);
@@ -152,5 +182,8 @@ GFT_TF_IMPORT_DECLARE(broadcast_to);
 GFT_TF_IMPORT_DECLARE(shape);
 GFT_TF_IMPORT_DECLARE(fill);
 GFT_TF_IMPORT_DECLARE(range);
+GFT_TF_IMPORT_DECLARE(table_find);
+GFT_TF_IMPORT_DECLARE(table_size);
+GFT_TF_IMPORT_DECLARE(parse_example);
 
 #endif

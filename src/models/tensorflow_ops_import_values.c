@@ -236,12 +236,12 @@ graft_status gft_tf_import_const(gft_tf_import *m, graft_error *err) {
     const Tensorflow__AttrValue *value = gft_tf_find_attr(m->node, "value");
     if (!value || value->value_case != TENSORFLOW__ATTR_VALUE__VALUE_TENSOR)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "a constant without a value");
+    GFT_TRY(check_size(m, value->tensor, err));
     if (value->tensor->dtype == GRAFT_STRING)
-        return GRAFT_OK; /* of no use here, and an error only where it is used */
+        return gft_tf_read_strings(m, value->tensor, err);
     graft_tensor *tensor = gft_arena_alloc(m->arena, sizeof *tensor);
     if (!tensor)
         return gft_fail_memory(err, sizeof *tensor, "a constant");
-    GFT_TRY(check_size(m, value->tensor, err));
     GFT_TRY(gft_tensor_proto_read(value->tensor, m->map, m->name, m->arena, tensor, err));
     m->outputs[0].kind = GFT_TF_CONST;
     m->outputs[0].tensor = tensor;
