@@ -30,6 +30,10 @@ typedef struct gft_tfjs_writer {
     size_t weight_count, weight_bytes;
 } gft_tfjs_writer;
 
+/* ---- tfjs_write_adapt.c ---- */
+/** Changes the graph where TF.js computes a node otherwise than TensorFlow. */
+GRAFT_MUST_CHECK graft_status gft_tfjs_adapt(gft_graph *graph, graft_error *err);
+
 /* ---- tfjs_write_fuse.c ---- */
 /**
  * Bias and activation behind a convolution or matrix product go into the fused node that TF.js has

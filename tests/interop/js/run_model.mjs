@@ -49,7 +49,8 @@ const keys = Object.keys(model.modelSignature?.outputs ?? {});
 const outputs = {};
 for (let i = 0; i < results.length; i++) {
   const file = path.join(request.out, `out${i}.bin`);
-  fs.writeFileSync(file, Buffer.from((await results[i].data()).buffer));
+  const values = arrays[results[i].dtype].from(await results[i].data()); // a cast may have left another array
+  fs.writeFileSync(file, Buffer.from(values.buffer));
   outputs[keys[i] ?? model.outputs[i].name] = {dtype: results[i].dtype, shape: results[i].shape, file};
 }
 fs.writeFileSync(outPath, JSON.stringify({outputs, metadata: model.metadata, seconds,
