@@ -23,8 +23,11 @@ extern "C" {
 typedef struct graft_model graft_model;
 
 /**
- * Loads a model: a hub handle ("google/efficientnet/lite0/classification/1"), or the path of a
- * SavedModel directory.
+ * Loads a model: a hub handle ("google/efficientnet/lite0/classification/1"), the path of a
+ * SavedModel directory, or of a model file (`.keras`, `.h5`, `.tflite`, a frozen `.pb`, TF.js'
+ * model.json). A frozen graph's inputs are its placeholders and its outputs what nothing takes;
+ * "FILE.pb#OUT1,OUT2" asks for these tensors of it instead, "FILE.pb#OUT@IN1,IN2" also says where
+ * it begins.
  *
  * @return OK; NOT_FOUND; DATA_LOSS for damaged files; UNIMPLEMENTED for a format or op that is not
  * read, naming it Owner: caller frees with graft_model_free().   Cost: weights are mapped, not
@@ -32,6 +35,17 @@ typedef struct graft_model graft_model;
  */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_open(const char *path_or_handle,
                                                          graft_model **out, graft_error *err);
+/**
+ * Loads a frozen graph with chosen inputs and outputs: nodes by name, "node:1" for a further output
+ * of one. Any tensor of the graph will do; an input may lie inside.
+ *
+ * @param inputs  NULL: the placeholders that the outputs need
+ * @param outputs NULL: the nodes that nothing takes
+ * @return as graft_model_open; NOT_FOUND naming the tensor that is not there
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_open_graph(
+    const char *path, const char *const *inputs, int32_t input_count, const char *const *outputs,
+    int32_t output_count, graft_model **out, graft_error *err);
 GRAFT_API void graft_model_free(graft_model *model);
 
 /*

@@ -44,5 +44,8 @@ typedef struct gft_graphdef_source {
 GRAFT_MUST_CHECK graft_status gft_graphdef_build(graft_model *model,
                                                  const gft_graphdef_source *source,
                                                  graft_error *err);
+/** "FILE.pb#OUT1,OUT2@IN1": chosen tensors, as graft_model_open takes them. */
+GRAFT_MUST_CHECK graft_status gft_graphdef_read_chosen(const char *text, graft_model **out,
+                                                       graft_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "hub/handle.h"
 #include "hub/store.h"
+#include "models/graphdef_read.h"
 #include "models/model.h"
 
 typedef graft_status (*model_reader)(const char *path, graft_model **out, graft_error *err);
@@ -132,11 +133,19 @@ static graft_status open_file(const char *path, graft_model **out, graft_error *
     return open_path(path, reader, out, err);
 }
 
+/* "file.pb#out1,out2@in1": tensors of a frozen graph. */
+static bool names_tensors(const char *path) {
+    const char *mark = strrchr(path, '#');
+    return mark && mark - path > 3 && strncmp(mark - 3, ".pb", 3) == 0;
+}
+
 graft_status graft_model_open(const char *path_or_handle, graft_model **out, graft_error *err) {
     if (gft_dir_exists(path_or_handle))
         return open_path(path_or_handle, directory_reader(path_or_handle), out, err);
     if (gft_file_exists(path_or_handle))
         return open_file(path_or_handle, out, err);
+    if (names_tensors(path_or_handle))
+        return open_path(path_or_handle, gft_graphdef_read_chosen, out, err);
     if (gft_handle_looks_like_path(path_or_handle))
         return gft_fail(err, GRAFT_NOT_FOUND, "%s: no such file or directory", path_or_handle);
     graft_error why;

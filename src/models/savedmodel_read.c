@@ -1,7 +1,7 @@
 /*
- * Reading a SavedModel directory: the meta graph tagged "serve", the checkpoint beside it, every
- * signature, labels and card. Files stay mapped while the model lives: constants and parameters
- * point into them.
+ * Reading a SavedModel directory: the meta graph tagged "serve" (or the only one), the checkpoint
+ * beside it, every signature, labels and card. Files stay mapped while the model lives: constants
+ * and parameters point into them.
  */
 #include "models/savedmodel_read.h"
 
@@ -93,21 +93,40 @@ static int32_t choose_signatures(const gft_sm_reader *r,
     return count;
 }
 
+/* A reusable SavedModel has no signature, but a function that is called. */
+static graft_status read_called(gft_sm_reader *r, graft_error *err) {
+    gft_sm_ends ends;
+    bool found;
+    GFT_TRY(gft_sm_called_ends(r, &ends, &found, err));
+    if (!found)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED,
+                        "%s: neither a signature nor a function __call__ in it; save it again with "
+                        "a signature",
+                        r->dir);
+    if (r->bundle)
+        GFT_TRY(gft_sm_mark_used(r, &ends, err));
+    GFT_TRY(gft_sm_read_used(r, err));
+    return gft_sm_read_signature(r, "serving_default", &ends, err);
+}
+
 /*
  * Parameters come in the order of the file, but only those that a signature uses: Keras saves some
  * lists twice.
  */
 static graft_status read_signatures(gft_sm_reader *r, graft_error *err) {
     const signature_entry *chosen[GFT_MODEL_MAX_SIGNATURES];
+    gft_sm_ends ends[GFT_MODEL_MAX_SIGNATURES];
     const int32_t count = choose_signatures(r, chosen);
     if (count == 0)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: no signature in it; save it again with one",
-                        r->dir);
-    for (int32_t i = 0; i < count && r->bundle; i++)
-        GFT_TRY(gft_sm_mark_used(r, chosen[i]->value, err));
+        return read_called(r, err);
+    for (int32_t i = 0; i < count; i++) {
+        GFT_TRY(gft_sm_ends_of(r, chosen[i]->value, &ends[i], err));
+        if (r->bundle)
+            GFT_TRY(gft_sm_mark_used(r, &ends[i], err));
+    }
     GFT_TRY(gft_sm_read_used(r, err));
     for (int32_t i = 0; i < count; i++)
-        GFT_TRY(gft_sm_read_signature(r, chosen[i]->key, chosen[i]->value, err));
+        GFT_TRY(gft_sm_read_signature(r, chosen[i]->key, &ends[i], err));
     return GRAFT_OK;
 }
 
@@ -133,33 +152,13 @@ static graft_status read_text(gft_sm_reader *r, const char *name, size_t most, c
     return status;
 }
 
-/* assets/labels.txt: a label a line, an empty last line does not count. */
+/* assets/labels.txt: a label a line. */
 static graft_status read_labels(gft_sm_reader *r, graft_error *err) {
     char *text;
     GFT_TRY(read_text(r, "assets/labels.txt", MAX_LABEL_BYTES, &text, err));
     if (!text)
         return GRAFT_OK;
-    size_t lines = 1;
-    for (const char *c = text; *c; c++)
-        lines += *c == '\n';
-    graft_status status = GRAFT_OK;
-    const char **labels = gft_calloc(lines, sizeof *labels);
-    if (!labels)
-        GFT_GOTO(gft_fail_memory(err, lines * sizeof *labels, "labels"));
-    int32_t count = 0;
-    for (char *line = text; line && *line;) {
-        char *end = line + strcspn(line, "\n");
-        char *next = *end ? end + 1 : NULL;
-        if (end > line && end[-1] == '\r')
-            end[-1] = '\0';
-        *end = '\0';
-        labels[count++] = line;
-        line = next;
-    }
-    if (count > 0)
-        GFT_GOTO(gft_model_set_labels(r->model, labels, count, err));
-done:
-    gft_free(labels);
+    graft_status status = gft_model_set_label_lines(r->model, text, err);
     gft_free(text);
     return status;
 }
@@ -179,6 +178,7 @@ static graft_status read_all(gft_sm_reader *r, graft_error *err) {
     GFT_TRY(gft_sm_open_graph(r, err));
     GFT_TRY(open_checkpoint(r, err));
     GFT_TRY(gft_sm_open_variables(r, err));
+    GFT_TRY(gft_sm_open_tables(r, err));
     GFT_TRY(read_signatures(r, err));
     GFT_TRY(read_labels(r, err));
     return read_card(r, err);

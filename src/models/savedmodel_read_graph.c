@@ -1,19 +1,19 @@
 /*
- * A signature as graph: its inputs are placeholders, its outputs the roots of a walk, and each node
- * of the walk is read by its op's function. What cannot be read becomes the signature's `problem`,
- * so that the others still load.
+ * A signature as graph: its inputs are where the walk ends, its outputs the roots, and each node of
+ * the walk is read by its op's function. What cannot be read becomes the signature's `problem`, so
+ * that the others still load.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "formats/tensor_proto.h"
+#include "base/shape.h"
 #include "models/savedmodel_proto.h"
 #include "models/savedmodel_read.h"
 
 typedef struct signature_reader {
     gft_sm_reader *r;
-    const Tensorflow__SignatureDef *def;
+    const gft_sm_ends *ends;
     gft_graph *graph;
     gft_sm_tensor *roots;
     gft_sm_site *order;
@@ -25,149 +25,78 @@ typedef struct signature_reader {
 
 /* ---- inputs and outputs ---- */
 
-static graft_status tensor_of(signature_reader *s, const Tensorflow__TensorInfo *info,
-                              const char *key, gft_sm_tensor *out, graft_error *err) {
-    if (!info || info->encoding_case != TENSORFLOW__TENSOR_INFO__ENCODING_NAME)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "'%s' is not a dense tensor", key);
-    return gft_sm_resolve(s->r, 0, info->name, out, err);
-}
-
-/*
- * The shape of an input: the signature's, else what its node says; NULL if neither knows the rank.
- */
-static const Tensorflow__TensorShapeProto *input_shape(const Tensorflow__TensorInfo *info,
-                                                       const Tensorflow__NodeDef *node) {
-    const Tensorflow__AttrValue *shape = gft_tf_find_attr(node, "shape");
-    const Tensorflow__AttrValue *inferred = gft_tf_find_attr(node, "_output_shapes");
-    if (info->tensor_shape && !info->tensor_shape->unknown_rank)
-        return info->tensor_shape;
-    if (shape && shape->value_case == TENSORFLOW__ATTR_VALUE__VALUE_SHAPE &&
-        !shape->shape->unknown_rank)
-        return shape->shape;
-    if (inferred && inferred->value_case == TENSORFLOW__ATTR_VALUE__VALUE_LIST &&
-        inferred->list->n_shape > 0 && !inferred->list->shape[0]->unknown_rank)
-        return inferred->list->shape[0];
-    return NULL;
-}
-
-static graft_status add_input(signature_reader *s,
-                              const Tensorflow__SignatureDef__InputsEntry *entry,
-                              graft_error *err) {
+/* Where the walk ends. The values are made when it is known that there will be a graph. */
+static graft_status mark_input(signature_reader *s, const gft_sm_end *end, graft_error *err) {
     gft_sm_reader *r = s->r;
-    graft_tensor_desc desc = {0};
-    gft_sm_tensor tensor;
+    int32_t node;
+    int32_t output;
+    if (!end->tensor)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "input '%s' is not a dense tensor", end->key);
+    GFT_TRY(gft_sm_parse(r, 0, end->tensor, &node, &output, err));
+    gft_sm_state *state = gft_sm_state_of(r, (gft_sm_site){0, node});
+    if (output < state->output_count && state->outputs[output].kind != GFT_TF_NONE)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "two inputs are the tensor '%s'", end->tensor);
+    if (output >= state->output_count) {
+        gft_tf_value *outputs = gft_arena_array(r->arena, (size_t)output + 1, sizeof *outputs);
+        if (!outputs)
+            return gft_fail_memory(err, ((size_t)output + 1) * sizeof *outputs, "an input");
+        if (state->output_count > 0)
+            memcpy(outputs, state->outputs, (size_t)state->output_count * sizeof *outputs);
+        state->outputs = outputs;
+        state->output_count = (int16_t)(output + 1);
+    }
+    state->outputs[output] = (gft_tf_value){.kind = GFT_TF_GRAPH, .id = -1};
+    return GRAFT_OK;
+}
+
+static graft_status add_input(signature_reader *s, const gft_sm_end *end, graft_error *err) {
+    graft_tensor_desc desc = {end->dtype, end->shape, NULL};
     gft_value_id id;
-    const Tensorflow__TensorInfo *info = entry->value;
-    if (!info || info->encoding_case != TENSORFLOW__TENSOR_INFO__ENCODING_NAME)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "input '%s' is not a dense tensor", entry->key);
-    if (graft_dtype_bytes((graft_dtype)info->dtype) == 0)
+    int32_t node;
+    int32_t output;
+    if (gft_dtype_cell_bytes(end->dtype) == 0)
         return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                        "input '%s' is of type %s, which does not run here", entry->key,
-                        info->dtype == GRAFT_STRING ? "string" : "unknown or resource");
-    desc.dtype = (graft_dtype)info->dtype;
-    const size_t length = strcspn(info->name, ":");
-    char *node = gft_arena_strndup(r->arena, info->name, length);
-    int32_t index;
-    if (!node)
-        return gft_fail_memory(err, length, "a name");
-    if (!gft_sm_names_find(&r->main.names, node, &index) || index < 0)
-        return gft_fail(err, GRAFT_DATA_LOSS, "%s: input '%s': there is no node '%s'", r->dir,
-                        entry->key, node);
-    tensor = (gft_sm_tensor){{0, index}, 0};
-    const Tensorflow__TensorShapeProto *shape = input_shape(info, gft_sm_node(r, tensor.site));
-    if (!shape)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "input '%s' may be of any rank", entry->key);
-    GFT_TRY(gft_tensor_proto_shape(shape, entry->key, &desc.shape, err));
-    gft_sm_state *state = gft_sm_state_of(r, tensor.site);
-    if (state->outputs)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "two inputs are the node '%s'", node);
-    GFT_TRY(gft_graph_input(s->graph, entry->key, &desc, &id, err));
-    state->outputs = gft_arena_array(r->arena, 1, sizeof *state->outputs);
-    if (!state->outputs)
-        return gft_fail_memory(err, sizeof *state->outputs, "an input");
-    state->outputs[0] = (gft_tf_value){.kind = GFT_TF_GRAPH, .id = id};
-    state->output_count = 1;
+                        "input '%s' is of a type that does not run here (number %d)", end->key,
+                        (int)end->dtype);
+    if (end->any_rank && end->dtype != GRAFT_STRING)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "input '%s' may be of any rank", end->key);
+    if (end->any_rank)
+        desc.shape = gft_shape_1(-1); /* as serialized examples are */
+    GFT_TRY(gft_sm_parse(s->r, 0, end->tensor, &node, &output, err));
+    GFT_TRY(gft_graph_input(s->graph, end->key, &desc, &id, err));
+    gft_sm_state_of(s->r, (gft_sm_site){0, node})->outputs[output].id = id;
     return GRAFT_OK;
 }
 
-static int by_key(const void *a, const void *b) {
-    const Tensorflow__SignatureDef__OutputsEntry *const *x = a;
-    const Tensorflow__SignatureDef__OutputsEntry *const *y = b;
-    return strcmp((*x)->key, (*y)->key);
-}
-
-static int by_input_key(const void *a, const void *b) {
-    const Tensorflow__SignatureDef__InputsEntry *const *x = a;
-    const Tensorflow__SignatureDef__InputsEntry *const *y = b;
-    return strcmp((*x)->key, (*y)->key);
-}
-
-/* Inputs in the order of their names: a map has none of its own. */
-static graft_status add_inputs(signature_reader *s, graft_error *err) {
-    const size_t count = s->def->n_inputs;
-    Tensorflow__SignatureDef__InputsEntry **sorted =
-        gft_arena_memdup(s->r->arena, s->def->inputs, count * sizeof *sorted);
-    if (!sorted)
-        return gft_fail_memory(err, count * sizeof *sorted, "inputs");
-    if (count > 1)
-        qsort(sorted, count, sizeof *sorted, by_input_key);
-    for (size_t i = 0; i < count; i++)
-        GFT_TRY(add_input(s, sorted[i], err));
+static graft_status find_roots(signature_reader *s, graft_error *err) {
+    const gft_sm_ends *ends = s->ends;
+    s->roots = gft_arena_array(s->r->arena, ends->output_count, sizeof *s->roots);
+    if (!s->roots)
+        return gft_fail_memory(err, ends->output_count * sizeof *s->roots, "outputs");
+    if (ends->output_count == 0)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "it has no outputs");
+    for (size_t i = 0; i < ends->output_count; i++) {
+        const gft_sm_end *end = &ends->outputs[i];
+        if (!end->tensor)
+            return gft_fail(err, GRAFT_UNIMPLEMENTED, "'%s' is not a dense tensor", end->key);
+        GFT_TRY(gft_sm_resolve(s->r, 0, end->tensor, &s->roots[i], err));
+    }
     return GRAFT_OK;
 }
 
-static graft_status find_roots(signature_reader *s,
-                               Tensorflow__SignatureDef__OutputsEntry ***sorted, graft_error *err) {
-    const size_t count = s->def->n_outputs;
-    *sorted = gft_arena_memdup(s->r->arena, s->def->outputs, count * sizeof **sorted);
-    s->roots = gft_arena_array(s->r->arena, count, sizeof *s->roots);
-    if (!*sorted || !s->roots)
-        return gft_fail_memory(err, count * sizeof *s->roots, "outputs");
-    if (count > 1)
-        qsort(*sorted, count, sizeof **sorted, by_key);
-    for (size_t i = 0; i < count; i++)
-        GFT_TRY(tensor_of(s, (*sorted)[i]->value, (*sorted)[i]->key, &s->roots[i], err));
+static graft_status add_outputs(signature_reader *s, graft_error *err) {
+    gft_tf_import m = {.graph = s->graph, .arena = s->r->arena, .map = s->r->map};
+    for (size_t i = 0; i < s->ends->output_count; i++) {
+        const gft_sm_state *state = gft_sm_state_of(s->r, s->roots[i].site);
+        const char *key = s->ends->outputs[i].key;
+        gft_value_id id;
+        if (!state->outputs || s->roots[i].output >= state->output_count)
+            return gft_fail(err, GRAFT_UNIMPLEMENTED, "output '%s' is one that is not read", key);
+        m.name = key;
+        GFT_TRY(gft_tf_value_in_graph(&m, &state->outputs[s->roots[i].output], &id, err));
+        GFT_TRY(gft_graph_output(s->graph, key, id, err));
+    }
     return GRAFT_OK;
-}
-
-/* ---- what ops there are ---- */
-
-static int by_op_name(const void *a, const void *b) {
-    return strcmp(((const graft_op_info *)a)->name, ((const graft_op_info *)b)->name);
-}
-
-static graft_status count_ops(signature_reader *s, graft_error *err) {
-    gft_sm_reader *r = s->r;
-    gft_sm_names seen;
-    gft_arena scratch;
-    gft_arena_init(&scratch);
-    graft_status status;
-    GFT_GOTO(gft_sm_names_make(&scratch, s->order_count, &seen, err));
-    for (size_t i = 0; i < s->order_count; i++) {
-        const Tensorflow__NodeDef *node = gft_sm_node(r, s->order[i]);
-        if (gft_sm_names_add(&seen, node->op, s->op_count))
-            s->op_count++;
-    }
-    s->ops = gft_arena_array(r->arena, (size_t)s->op_count, sizeof *s->ops);
-    if (!s->ops) {
-        status = gft_fail_memory(err, (size_t)s->op_count * sizeof *s->ops, "a list of ops");
-        goto done;
-    }
-    for (size_t i = 0; i < s->order_count; i++) {
-        const Tensorflow__NodeDef *node = gft_sm_node(r, s->order[i]);
-        int32_t at = 0;
-        (void)gft_sm_names_find(&seen, node->op, &at);
-        const bool known =
-            gft_tf_import_outputs(node) > 0 || gft_sm_state_of(r, s->order[i])->outputs;
-        const bool before = s->ops[at].count > 0 ? s->ops[at].supported : true;
-        s->ops[at] = (graft_op_info){
-            .name = node->op, .count = s->ops[at].count + 1, .supported = before && known};
-    }
-    if (s->op_count > 1)
-        qsort(s->ops, (size_t)s->op_count, sizeof *s->ops, by_op_name);
-done:
-    gft_arena_deinit(&scratch);
-    return status;
 }
 
 /* ---- nodes ---- */
@@ -202,6 +131,15 @@ static graft_status set_layer(signature_reader *s, const Tensorflow__NodeDef *no
     return GRAFT_OK;
 }
 
+static graft_status unread_input(const gft_sm_state *state, int32_t output, const char *text,
+                                 graft_error *err) {
+    const bool there = state->outputs && output < state->output_count;
+    if (there && state->outputs[output].why)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "its input '%s' is %s", text,
+                        state->outputs[output].why);
+    return gft_fail(err, GRAFT_UNIMPLEMENTED, "its input '%s' is an output that is not read", text);
+}
+
 /* Values of a node's data inputs. */
 static graft_status gather_inputs(signature_reader *s, gft_sm_site site, gft_tf_import *m,
                                   graft_error *err) {
@@ -218,8 +156,7 @@ static graft_status gather_inputs(signature_reader *s, gft_sm_site site, gft_tf_
         const gft_sm_state *state = gft_sm_state_of(r, tensor.site);
         if (!state->outputs || tensor.output >= state->output_count ||
             state->outputs[tensor.output].kind == GFT_TF_NONE)
-            return gft_fail(err, GRAFT_UNIMPLEMENTED,
-                            "its input '%s' is an output that is not read", node->input[i]);
+            return unread_input(state, tensor.output, node->input[i], err);
         m->inputs[m->input_count++] = &state->outputs[tensor.output];
     }
     return GRAFT_OK;
@@ -239,6 +176,47 @@ static graft_status read_variable(signature_reader *s, gft_sm_site site, gft_tf_
     return gft_graph_param(s->graph, m->outputs[0].param, &m->outputs[0].id, err);
 }
 
+/* A constant whose value was given with the graph. */
+static bool read_given(const gft_sm_reader *r, gft_tf_import *m) {
+    int32_t index;
+    if (strcmp(m->node->op, "Const") != 0 ||
+        !gft_sm_names_find(&r->weight_names, m->node->name, &index))
+        return false;
+    m->outputs[0].kind = GFT_TF_CONST;
+    m->outputs[0].tensor = &r->weights[index];
+    return true;
+}
+
+/* All partitions of a variable joined: the variable. */
+static graft_status read_whole(signature_reader *s, gft_sm_site site, gft_tf_import *m, bool *done,
+                               graft_error *err) {
+    int32_t source;
+    GFT_TRY(gft_sm_whole_variable(s->r, site, &source, err));
+    *done = source >= 0;
+    if (source < 0)
+        return GRAFT_OK;
+    GFT_TRY(gft_sm_whole_param(s->r, source, &m->outputs[0].param, err));
+    m->outputs[0].kind = GFT_TF_GRAPH;
+    return gft_graph_param(s->graph, m->outputs[0].param, &m->outputs[0].id, err);
+}
+
+static graft_status read_op(signature_reader *s, gft_sm_site site, gft_tf_import *m,
+                            graft_error *err) {
+    const char *op = m->node->op;
+    bool done = read_given(s->r, m);
+    if (!done)
+        GFT_TRY(read_whole(s, site, m, &done, err));
+    if (done)
+        return GRAFT_OK;
+    GFT_TRY(gather_inputs(s, site, m, err));
+    if (strcmp(op, "VarHandleOp") == 0 || strcmp(op, "VariableV2") == 0 ||
+        strcmp(op, "Variable") == 0)
+        return read_variable(s, site, m, err);
+    if (strncmp(op, "HashTable", 9) == 0)
+        return gft_sm_read_table(s->r, site, &m->outputs[0], err);
+    return gft_tf_import_node(m, err);
+}
+
 static graft_status read_node(signature_reader *s, gft_sm_site site, graft_error *err) {
     gft_sm_reader *r = s->r;
     gft_sm_state *state = gft_sm_state_of(r, site);
@@ -248,26 +226,38 @@ static graft_status read_node(signature_reader *s, gft_sm_site site, graft_error
     if (state->outputs)
         return GRAFT_OK; /* an input of the signature */
     m.output_count = gft_tf_import_outputs(m.node);
-    if (m.output_count == 0)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "the op is not read");
+    if (m.output_count == 0) {
+        const char *control = gft_sm_control_problem(m.node);
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s",
+                        control ? control : gft_tf_import_why_not(m.node));
+    }
     m.outputs = gft_arena_array(r->arena, (size_t)m.output_count, sizeof *m.outputs);
     m.name = node_name(s, m.node, &layer);
     if (!m.outputs || !m.name || !layer)
         return gft_fail_memory(err, (size_t)m.output_count * sizeof *m.outputs, "a node");
-    GFT_TRY(gather_inputs(s, site, &m, err));
     GFT_TRY(set_layer(s, m.node, layer, err));
     for (int32_t i = 0; i < m.output_count; i++)
         m.outputs[i].id = -1;
     const int32_t before = s->graph->node_count;
-    if (strcmp(m.node->op, "VarHandleOp") == 0 || strncmp(m.node->op, "Variable", 8) == 0)
-        GFT_TRY(read_variable(s, site, &m, err));
-    else
-        GFT_TRY(gft_tf_import_node(&m, err));
+    GFT_TRY(read_op(s, site, &m, err));
     if (s->graph->node_count > before && m.name == layer)
         (void)gft_sm_names_add(&s->node_names, layer, 1);
     state->outputs = m.outputs;
     state->output_count = (int16_t)m.output_count;
     return GRAFT_OK;
+}
+
+/* The op that could not be read is one that is missing. */
+static void blame(signature_reader *s, gft_sm_site site) {
+    const Tensorflow__NodeDef *node = gft_sm_node(s->r, site);
+    for (int32_t i = 0; i < s->op_count; i++) {
+        graft_op_info *info = &s->ops[i];
+        if (strcmp(info->name, node->op) != 0 || !info->supported)
+            continue;
+        info->supported = false;
+        info->node = node->name;
+        info->function = site.frame == 0 ? NULL : gft_sm_where(s->r, site.frame);
+    }
 }
 
 static graft_status read_nodes(signature_reader *s, graft_error *err) {
@@ -276,53 +266,42 @@ static graft_status read_nodes(signature_reader *s, graft_error *err) {
         graft_error why = {0};
         const Tensorflow__NodeDef *node = gft_sm_node(r, s->order[i]);
         const graft_status status = read_node(s, s->order[i], &why);
-        if (status != GRAFT_OK)
-            return gft_fail(err, status, "node '%s' (op '%s') in %s: %s", node->name, node->op,
-                            gft_sm_where(r, s->order[i].frame), why.message);
+        if (status == GRAFT_OK)
+            continue;
+        blame(s, s->order[i]);
+        return gft_fail(err, status, "node '%s' (op '%s') in %s: %s", node->name, node->op,
+                        gft_sm_where(r, s->order[i].frame), why.message);
     }
     return GRAFT_OK;
 }
 
-static graft_status add_outputs(signature_reader *s,
-                                Tensorflow__SignatureDef__OutputsEntry **sorted, graft_error *err) {
-    gft_tf_import m = {.graph = s->graph, .arena = s->r->arena, .map = s->r->map};
-    for (size_t i = 0; i < s->def->n_outputs; i++) {
-        const gft_sm_state *state = gft_sm_state_of(s->r, s->roots[i].site);
-        gft_value_id id;
-        if (!state->outputs || s->roots[i].output >= state->output_count)
-            return gft_fail(err, GRAFT_UNIMPLEMENTED, "output '%s' is one that is not read",
-                            sorted[i]->key);
-        m.name = sorted[i]->key;
-        GFT_TRY(gft_tf_value_in_graph(&m, &state->outputs[s->roots[i].output], &id, err));
-        GFT_TRY(gft_graph_output(s->graph, sorted[i]->key, id, err));
-    }
-    return GRAFT_OK;
+/* What can be said of the source without building anything. */
+static graft_status survey(signature_reader *s, graft_error *err) {
+    gft_sm_reset(s->r);
+    for (size_t i = 0; i < s->ends->input_count; i++)
+        GFT_TRY(mark_input(s, &s->ends->inputs[i], err));
+    GFT_TRY(find_roots(s, err));
+    GFT_TRY(gft_sm_walk(s->r, s->roots, s->ends->output_count, &s->order, &s->order_count, err));
+    return gft_sm_count_ops(s->r, s->order, s->order_count, &s->ops, &s->op_count, err);
 }
 
 static graft_status build(signature_reader *s, graft_error *err) {
-    Tensorflow__SignatureDef__OutputsEntry **sorted = NULL;
-    gft_sm_reset(s->r);
+    GFT_TRY(survey(s, err));
     GFT_TRY(gft_graph_new(&s->r->model->params, &s->graph, err));
-    const graft_status inputs = add_inputs(s, err);
-    if (inputs != GRAFT_OK && inputs != GRAFT_UNIMPLEMENTED)
-        return inputs;
-    if (s->def->n_outputs == 0)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "it has no outputs");
-    if (inputs != GRAFT_OK)
-        return inputs;
-    GFT_TRY(find_roots(s, &sorted, err));
-    GFT_TRY(gft_sm_walk(s->r, s->roots, s->def->n_outputs, &s->order, &s->order_count, err));
-    GFT_TRY(count_ops(s, err));
+    for (size_t i = 0; i < s->ends->input_count; i++)
+        GFT_TRY(add_input(s, &s->ends->inputs[i], err));
     GFT_TRY(gft_sm_names_make(s->r->arena, s->order_count, &s->node_names, err));
     GFT_TRY(read_nodes(s, err));
-    GFT_TRY(add_outputs(s, sorted, err));
+    GFT_TRY(add_outputs(s, err));
     GFT_TRY(gft_sm_join_patterns(s->graph, err));
+    if (s->r->constant_weights)
+        GFT_TRY(gft_sm_constants_to_params(s->graph, err));
     return gft_graph_sweep(s->graph, err);
 }
 
-graft_status gft_sm_read_signature(gft_sm_reader *r, const char *name,
-                                   const Tensorflow__SignatureDef *def, graft_error *err) {
-    signature_reader s = {.r = r, .def = def};
+graft_status gft_sm_read_signature(gft_sm_reader *r, const char *name, const gft_sm_ends *ends,
+                                   graft_error *err) {
+    signature_reader s = {.r = r, .ends = ends};
     graft_error why = {0};
     const char *problem = NULL;
     graft_status status = build(&s, &why);
@@ -350,17 +329,15 @@ done:
     return status;
 }
 
-graft_status gft_sm_mark_used(gft_sm_reader *r, const Tensorflow__SignatureDef *def,
-                              graft_error *err) {
+graft_status gft_sm_mark_used(gft_sm_reader *r, const gft_sm_ends *ends, graft_error *err) {
     gft_sm_site *order = NULL;
     size_t count = 0;
     gft_sm_reset(r);
-    for (size_t i = 0; i < def->n_outputs; i++) {
-        const Tensorflow__TensorInfo *info = def->outputs[i]->value;
+    for (size_t i = 0; i < ends->output_count; i++) {
         gft_sm_tensor root;
-        if (!info || info->encoding_case != TENSORFLOW__TENSOR_INFO__ENCODING_NAME)
+        if (!ends->outputs[i].tensor)
             continue;
-        GFT_TRY(gft_sm_resolve(r, 0, info->name, &root, err));
+        GFT_TRY(gft_sm_resolve(r, 0, ends->outputs[i].tensor, &root, err));
         GFT_TRY(gft_sm_walk(r, &root, 1, &order, &count, err));
         for (size_t k = 0; k < count; k++) {
             if (order[k].frame == 0 && r->source_of[order[k].node] >= 0)

@@ -1,0 +1,207 @@
+/*
+ * Names of nodes, bodies (the main graph and the functions of the library) and frames: one call of
+ * a body, with what is known of its nodes. A body's names are hashed once, when it is first called.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "models/savedmodel_read.h"
+
+/* ---- names ---- */
+
+static size_t hash(const char *s) {
+    uint64_t h = 1469598103934665603u; /* FNV-1a */
+    for (; *s; s++)
+        h = (h ^ (uint8_t)*s) * 1099511628211u;
+    return (size_t)(h ^ h >> 32);
+}
+
+graft_status gft_sm_names_make(gft_arena *arena, size_t count, gft_sm_names *out,
+                               graft_error *err) {
+    size_t slots = 8;
+    while (slots < 2 * count + 2)
+        slots *= 2;
+    out->slots = slots;
+    out->keys = gft_arena_array(arena, slots, sizeof *out->keys);
+    out->values = gft_arena_array(arena, slots, sizeof *out->values);
+    if (!out->keys || !out->values)
+        return gft_fail_memory(err, slots * (sizeof *out->keys + sizeof *out->values),
+                               "names of nodes");
+    return GRAFT_OK;
+}
+
+static size_t slot_of(const gft_sm_names *names, const char *key) {
+    size_t at = hash(key) & (names->slots - 1);
+    while (names->keys[at] && strcmp(names->keys[at], key) != 0)
+        at = (at + 1) & (names->slots - 1);
+    return at;
+}
+
+bool gft_sm_names_add(gft_sm_names *names, const char *key, int32_t value) {
+    const size_t at = slot_of(names, key);
+    if (names->keys[at])
+        return false;
+    names->keys[at] = key;
+    names->values[at] = value;
+    return true;
+}
+
+bool gft_sm_names_find(const gft_sm_names *names, const char *key, int32_t *value) {
+    if (names->slots == 0)
+        return false;
+    const size_t at = slot_of(names, key);
+    if (names->keys[at])
+        *value = names->values[at];
+    return names->keys[at] != NULL;
+}
+
+/* ---- bodies ---- */
+
+static graft_status body_init(gft_sm_reader *r, const Tensorflow__FunctionDef *function,
+                              Tensorflow__NodeDef *const *nodes, size_t count, gft_sm_body *body,
+                              graft_error *err) {
+    const size_t args = function && function->signature ? function->signature->n_input_arg : 0;
+    const char *name = function && function->signature ? function->signature->name : "the graph";
+    *body = (gft_sm_body){.function = function, .nodes = nodes, .node_count = (int32_t)count};
+    if (count + args > GFT_SM_MAX_SITES)
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: %s has %zu nodes, at most %zu are read",
+                        r->dir, name, count, GFT_SM_MAX_SITES);
+    GFT_TRY(gft_sm_names_make(r->arena, count + args, &body->names, err));
+    for (size_t i = 0; i < args; i++) {
+        if (!gft_sm_names_add(&body->names, function->signature->input_arg[i]->name,
+                              -1 - (int32_t)i))
+            return gft_fail(err, GRAFT_DATA_LOSS, "%s: function '%s' has two arguments '%s'",
+                            r->dir, name, function->signature->input_arg[i]->name);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!gft_sm_names_add(&body->names, nodes[i]->name, (int32_t)i))
+            return gft_fail(err, GRAFT_DATA_LOSS, "%s: %s has two nodes '%s'", r->dir, name,
+                            nodes[i]->name);
+    }
+    return GRAFT_OK;
+}
+
+/* ---- frames ---- */
+
+static graft_status frame_new(gft_sm_reader *r, const gft_sm_frame *frame, int32_t *out,
+                              graft_error *err) {
+    const size_t nodes = (size_t)frame->body->node_count;
+    if (r->site_count + nodes + 1 > GFT_SM_MAX_SITES)
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                        "%s: its functions unfold to more than %zu nodes", r->dir,
+                        GFT_SM_MAX_SITES);
+    if (r->frame_count == r->frame_capacity) {
+        const int32_t capacity = r->frame_capacity == 0 ? 16 : r->frame_capacity * 2;
+        gft_sm_frame *frames = gft_realloc(r->frames, (size_t)capacity * sizeof *frames);
+        if (!frames)
+            return gft_fail_memory(err, (size_t)capacity * sizeof *frames, "calls of functions");
+        r->frames = frames;
+        r->frame_capacity = capacity;
+    }
+    gft_sm_state *states = gft_arena_array(r->arena, nodes, sizeof *states);
+    if (!states)
+        return gft_fail_memory(err, nodes * sizeof *states, "calls of functions");
+    r->site_count += nodes + 1;
+    r->frames[r->frame_count] = *frame;
+    r->frames[r->frame_count].states = states;
+    *out = r->frame_count++;
+    return GRAFT_OK;
+}
+
+graft_status gft_sm_open_graph(gft_sm_reader *r, graft_error *err) {
+    const Tensorflow__GraphDef *graph = r->meta->graph_def;
+    int32_t frame;
+    if (!graph)
+        return gft_fail(err, GRAFT_DATA_LOSS, "%s: a meta graph without a graph", r->dir);
+    GFT_TRY(body_init(r, NULL, graph->node, graph->n_node, &r->main, err));
+    const size_t functions = graph->library ? graph->library->n_function : 0;
+    GFT_TRY(gft_sm_names_make(r->arena, functions, &r->functions, err));
+    r->bodies = gft_arena_array(r->arena, functions, sizeof *r->bodies);
+    if (!r->bodies)
+        return gft_fail_memory(err, functions * sizeof *r->bodies, "functions");
+    for (size_t i = 0; i < functions; i++) {
+        const Tensorflow__FunctionDef *f = graph->library->function[i];
+        if (f->signature && !gft_sm_names_add(&r->functions, f->signature->name, (int32_t)i))
+            return gft_fail(err, GRAFT_DATA_LOSS, "%s: two functions '%s'", r->dir,
+                            f->signature->name);
+    }
+    const gft_sm_frame main = {.body = &r->main, .call = {-1, -1}, .before = -1};
+    return frame_new(r, &main, &frame, err);
+}
+
+graft_status gft_sm_append_nodes(gft_sm_reader *r, Tensorflow__NodeDef *const *nodes, size_t count,
+                                 graft_error *err) {
+    const size_t old = (size_t)r->main.node_count;
+    Tensorflow__NodeDef **all = gft_arena_array(r->arena, old + count, sizeof *all);
+    gft_sm_state *states = gft_arena_array(r->arena, old + count, sizeof *states);
+    int32_t *sources = gft_arena_array(r->arena, old + count, sizeof *sources);
+    if (!all || !states || !sources)
+        return gft_fail_memory(err, (old + count) * sizeof *states, "nodes");
+    if (old) {
+        memcpy(all, r->main.nodes, old * sizeof *all);
+        memcpy(states, r->frames[0].states, old * sizeof *states);
+    }
+    memcpy(all + old, nodes, count * sizeof *all);
+    for (size_t i = 0; i < old + count; i++)
+        sources[i] = i < old && r->source_of ? r->source_of[i] : -1;
+    GFT_TRY(body_init(r, NULL, all, old + count, &r->main, err));
+    r->frames[0].states = states;
+    r->source_of = sources;
+    r->site_count += count;
+    return GRAFT_OK;
+}
+
+const Tensorflow__NodeDef *gft_sm_node(const gft_sm_reader *r, gft_sm_site site) {
+    return r->frames[site.frame].body->nodes[site.node];
+}
+
+gft_sm_state *gft_sm_state_of(const gft_sm_reader *r, gft_sm_site site) {
+    return &r->frames[site.frame].states[site.node];
+}
+
+const char *gft_sm_where(const gft_sm_reader *r, int32_t frame) {
+    const Tensorflow__FunctionDef *f = r->frames[frame].body->function;
+    return f && f->signature ? f->signature->name : "the main graph";
+}
+
+/* Plain calls stay, with the frames behind them; what was decided by constants is decided anew, as
+ * another signature may take one of them as input. */
+void gft_sm_reset(gft_sm_reader *r) {
+    for (int32_t i = 0; i < r->frame_count; i++) {
+        for (int32_t n = 0; n < r->frames[i].body->node_count; n++) {
+            gft_sm_state *state = &r->frames[i].states[n];
+            const char *op = r->frames[i].body->nodes[n]->op;
+            const bool call = state->child > 0 && (strcmp(op, "PartitionedCall") == 0 ||
+                                                   strcmp(op, "StatefulPartitionedCall") == 0);
+            *state = (gft_sm_state){.child = call ? state->child : GFT_SM_CALL_UNKNOWN};
+        }
+    }
+}
+
+graft_status gft_sm_enter(gft_sm_reader *r, gft_sm_site site, const char *name, int32_t first_input,
+                          int32_t before, int32_t *out, graft_error *err) {
+    const Tensorflow__NodeDef *node = gft_sm_node(r, site);
+    const int32_t depth = r->frames[site.frame].depth + 1;
+    int32_t index = -1;
+    if (!gft_sm_names_find(&r->functions, name, &index))
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "%s: node '%s' in %s calls function '%s', which is not there", r->dir,
+                        node->name, gft_sm_where(r, site.frame), name);
+    if (depth > GFT_SM_MAX_DEPTH)
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: node '%s': calls nested deeper than %d",
+                        r->dir, node->name, GFT_SM_MAX_DEPTH);
+    if (!r->bodies[index]) {
+        const Tensorflow__FunctionDef *f = r->meta->graph_def->library->function[index];
+        gft_sm_body *body = gft_arena_alloc(r->arena, sizeof *body);
+        if (!body)
+            return gft_fail_memory(err, sizeof *body, "a function");
+        GFT_TRY(body_init(r, f, f->node_def, f->n_node_def, body, err));
+        r->bodies[index] = body;
+    }
+    const gft_sm_frame frame = {.body = r->bodies[index],
+                                .call = site,
+                                .first_input = first_input,
+                                .before = before,
+                                .depth = depth};
+    return frame_new(r, &frame, out, err);
+}
