@@ -16,7 +16,8 @@
 #include "flat/tflite_schema.h"
 #include "graft/tensor.h"
 
-#define GFT_TFLITE_MAX_ITEMS ((uint32_t)1 << 20) /* tensors, operators, buffers of a file */
+#define GFT_TFLITE_MAX_ITEMS                                                                       \
+    ((uint32_t)1 << 18) /* tensors, operators, their inputs ... of a file */
 
 /* Bytes of the file; NULL and 0: none. */
 typedef struct gft_tflite_buffer {

@@ -79,6 +79,30 @@ graft_status gft_model_set_labels(graft_model *model, const char *const *labels,
     return GRAFT_OK;
 }
 
+graft_status gft_model_set_label_lines(graft_model *model, char *text, graft_error *err) {
+    size_t lines = 1;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    graft_status status = GRAFT_OK;
+    const char **labels = gft_calloc(lines, sizeof *labels);
+    if (!labels)
+        return gft_fail_memory(err, lines * sizeof *labels, "labels");
+    int32_t count = 0;
+    for (char *line = text; line && *line;) {
+        char *end = line + strcspn(line, "\n");
+        char *next = *end ? end + 1 : NULL;
+        if (end > line && end[-1] == '\r')
+            end[-1] = '\0';
+        *end = '\0';
+        labels[count++] = line;
+        line = next;
+    }
+    if (count > 0)
+        status = gft_model_set_labels(model, labels, count, err);
+    gft_free(labels);
+    return status;
+}
+
 /* ---- what it is ---- */
 
 const char *graft_model_name(const graft_model *model) {

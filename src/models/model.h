@@ -43,6 +43,10 @@ struct graft_model {
     const char *backbone_sha256;
     bool has_preprocess;
     graft_preprocess preprocess;
+    /* What the first input of a file without normalisation in its graph wants: (x - mean) / std of
+     * pixels 0..255, for one or for each channel; count 0: nothing is said (TFLite's metadata) */
+    float normalise_mean[4], normalise_std[4];
+    int32_t normalise_count;
     const char **labels;
     int32_t label_count;
     const char *card; /* JSON text of assets.extra/graft.json */
@@ -55,6 +59,11 @@ GRAFT_MUST_CHECK graft_status gft_model_add_signature(graft_model *model, const 
                                                       gft_graph *graph_take, graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_model_set_labels(graft_model *model, const char *const *labels,
                                                    int32_t count, graft_error *err);
+/**
+ * The same from a text with a label a line; an empty last line does not count. Changes the text.
+ */
+GRAFT_MUST_CHECK graft_status gft_model_set_label_lines(graft_model *model, char *text,
+                                                        graft_error *err);
 /**
  * graft.json to fields and back (jansson). set_card parses; make_card writes model->card from the
  * fields plus `extra` (JSON object text, may be NULL).
