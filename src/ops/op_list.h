@@ -14,6 +14,7 @@
     X(depthwise_conv2d)                                                                            \
     X(depthwise_conv2d_grad_input)                                                                 \
     X(depthwise_conv2d_grad_filter)                                                                \
+    X(conv2d_transpose)                                                                            \
     X(dense)                                                                                       \
     X(matmul)                                                                                      \
     /* activations, each with the op of its derivative */                                          \
@@ -100,6 +101,8 @@
     X(layer_norm_grad)                                                                             \
     X(l2_normalise)                                                                                \
     X(l2_normalise_grad)                                                                           \
+    X(lrn)                                                                                         \
+    X(lrn_grad)                                                                                    \
     X(softmax)                                                                                     \
     X(softmax_grad)                                                                                \
     X(log_softmax)                                                                                 \
@@ -117,6 +120,14 @@
     X(reduce_sum)                                                                                  \
     X(reduce_max)                                                                                  \
     X(reduce_max_grad)                                                                             \
+    X(reduce_min)                                                                                  \
+    X(reduce_prod)                                                                                 \
+    X(reduce_any)                                                                                  \
+    X(reduce_all)                                                                                  \
+    X(argmax)                                                                                      \
+    X(argmin)                                                                                      \
+    X(top_k)                                                                                       \
+    X(cumsum)                                                                                      \
     X(broadcast_to)                                                                                \
     X(reduce_to)                                                                                   \
     X(concat)                                                                                      \
@@ -128,6 +139,17 @@
     X(transpose)                                                                                   \
     X(gather)                                                                                      \
     X(gather_grad)                                                                                 \
+    X(gather_nd)                                                                                   \
+    X(gather_nd_grad)                                                                              \
+    X(one_hot)                                                                                     \
+    X(tile)                                                                                        \
+    X(tile_grad)                                                                                   \
+    X(mirror_pad)                                                                                  \
+    X(mirror_pad_grad)                                                                             \
+    X(depth_to_space)                                                                              \
+    X(space_to_depth)                                                                              \
+    X(space_to_batch)                                                                              \
+    X(batch_to_space)                                                                              \
     X(resize)                                                                                      \
     X(resize_grad)                                                                                 \
     /* quantisation */                                                                             \
@@ -137,6 +159,7 @@
 #define GFT_GRADIENT_LIST(X)                                                                       \
     X(conv2d)                                                                                      \
     X(depthwise_conv2d)                                                                            \
+    X(conv2d_transpose)                                                                            \
     X(dense)                                                                                       \
     X(matmul)                                                                                      \
     X(relu)                                                                                        \
@@ -189,6 +212,7 @@
     X(batch_norm_train)                                                                            \
     X(layer_norm)                                                                                  \
     X(l2_normalise)                                                                                \
+    X(lrn)                                                                                         \
     X(softmax)                                                                                     \
     X(log_softmax)                                                                                 \
     X(softmax_cross_entropy)                                                                       \
@@ -199,6 +223,8 @@
     X(reduce_mean)                                                                                 \
     X(reduce_sum)                                                                                  \
     X(reduce_max)                                                                                  \
+    X(reduce_min)                                                                                  \
+    X(cumsum)                                                                                      \
     X(broadcast_to)                                                                                \
     X(reduce_to)                                                                                   \
     X(concat)                                                                                      \
@@ -208,6 +234,13 @@
     X(reshape)                                                                                     \
     X(transpose)                                                                                   \
     X(gather)                                                                                      \
+    X(gather_nd)                                                                                   \
+    X(tile)                                                                                        \
+    X(mirror_pad)                                                                                  \
+    X(depth_to_space)                                                                              \
+    X(space_to_depth)                                                                              \
+    X(space_to_batch)                                                                              \
+    X(batch_to_space)                                                                              \
     X(resize)
 
 #endif

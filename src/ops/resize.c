@@ -1,9 +1,10 @@
 /*
- * resize: x (N,H,W,C) -> (N,height,width,C), bilinear or nearest, by TensorFlow's rules for
- * align_corners and half_pixel_centers (legacy when neither is set). resize_grad: dy [, x for its
- * shape] -> dx.
+ * resize: x (N,H,W,C) -> (N,height,width,C), bilinear, nearest, bicubic or area, by TensorFlow's
+ * rules for align_corners and half_pixel_centers (legacy when neither is set). resize_grad: dy [, x
+ * for its shape] -> dx.
  *
- * Each output row and column has two source positions and a weight, computed once per plan.
+ * Each output row and column has two source positions and a weight, computed once per plan; bicubic
+ * and area have more (ops/resize_filter.h).
  */
 #include <inttypes.h>
 #include <math.h>
@@ -14,6 +15,7 @@
 #include "ops/grid.h"
 #include "ops/infer_check.h"
 #include "ops/ops.h"
+#include "ops/resize_filter.h"
 
 /* Output i = source[low] * (1 - weight) + source[high] * weight. */
 typedef struct tap {
@@ -26,12 +28,16 @@ typedef struct resize_state {
     const tap *rows, *cols;
     int64_t rows_per_task;
     bool nearest;
+    bool filter; /* the lists below instead of rows and cols */
+    gft_resize_filter row_filter, col_filter;
 } resize_state;
 
 static graft_status check_attrs(const gft_resize_attrs *a, graft_error *err) {
     if (a->height < 0 || a->width < 0)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "size %" PRId64 "x%" PRId64 ", expected 0 or more", a->height, a->width);
+    if (a->mode < GFT_RESIZE_BILINEAR || a->mode > GFT_RESIZE_AREA)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "mode %d is none", (int)a->mode);
     if (a->align_corners && a->half_pixel_centers)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "align_corners and half_pixel_centers exclude each other");
@@ -104,10 +110,15 @@ static graft_status make_state(gft_prepare *p, const gft_resize_attrs *a, const 
     s->oh = y->dims[1];
     s->ow = y->dims[2];
     s->nearest = a->mode == GFT_RESIZE_NEAREST;
-    GFT_TRY(make_taps(p, a, s->h, s->oh, &s->rows, err));
-    GFT_TRY(make_taps(p, a, s->w, s->ow, &s->cols, err));
+    s->filter = a->mode == GFT_RESIZE_BICUBIC || a->mode == GFT_RESIZE_AREA;
     *out = s;
-    return GRAFT_OK;
+    if (s->filter) {
+        p->worker_scratch_bytes = (size_t)(s->w * s->c) * sizeof(float);
+        GFT_TRY(gft_resize_filter_make(p, a, s->h, s->oh, &s->row_filter, err));
+        return gft_resize_filter_make(p, a, s->w, s->ow, &s->col_filter, err);
+    }
+    GFT_TRY(make_taps(p, a, s->h, s->oh, &s->rows, err));
+    return make_taps(p, a, s->w, s->ow, &s->cols, err);
 }
 
 static graft_status prepare(gft_prepare *p, graft_error *err) {
@@ -139,9 +150,15 @@ static void run(const gft_exec *exec) {
     const resize_state *s = exec->state;
     const gft_range r = gft_grid_range(s->n * s->oh, s->rows_per_task, exec->task);
     for (int64_t row = r.begin; row < r.end; row++) {
-        const tap t = s->rows[row % s->oh];
         const float *x = (const float *)exec->inputs[0] + row / s->oh * s->h * s->w * s->c;
         float *y = (float *)exec->outputs[0] + row * s->ow * s->c;
+        if (s->filter) {
+            gft_resize_filter_rows(&s->row_filter, row % s->oh, x, s->w * s->c,
+                                   exec->worker_scratch);
+            gft_resize_filter_cols(&s->col_filter, s->ow, exec->worker_scratch, s->c, y);
+            continue;
+        }
+        const tap t = s->rows[row % s->oh];
         const float *top = x + t.low * s->w * s->c;
         if (!s->nearest) {
             bilinear_row(s, top, x + t.high * s->w * s->c, t.weight, y);
@@ -206,7 +223,12 @@ static void grad_run(const gft_exec *exec) {
     float *dx = (float *)exec->outputs[0] + exec->task * s->h * row;
     const float *dy = (const float *)exec->inputs[0] + exec->task * s->oh * s->ow * s->c;
     memset(dx, 0, (size_t)(s->h * row) * sizeof *dx);
-    for (int64_t oy = 0; oy < s->oh; oy++) {
+    for (int64_t oy = 0; s->filter && oy < s->oh; oy++, dy += s->ow * s->c) {
+        memset(exec->worker_scratch, 0, (size_t)row * sizeof *dx);
+        gft_resize_filter_cols_back(&s->col_filter, s->ow, dy, s->c, exec->worker_scratch);
+        gft_resize_filter_rows_back(&s->row_filter, oy, exec->worker_scratch, row, dx);
+    }
+    for (int64_t oy = 0; !s->filter && oy < s->oh; oy++) {
         const tap r = s->rows[oy];
         float *top = dx + r.low * row;
         float *bottom = dx + r.high * row;
