@@ -247,10 +247,12 @@ GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_export(const graft_model *mo
                                                            graft_format format, const char *path,
                                                            bool replace, graft_error *err);
 /**
- * Replaces a model's weights by those of a file: `.weights.h5`, `.h5`, `.keras` or `.npz`. Every
- * shape is checked first; on an error nothing has changed. Not while a session uses the model.
+ * Replaces a model's weights by those of a file: `.weights.h5`, `.h5`, `.keras`, `.npz`, or a
+ * TensorFlow checkpoint (its prefix or its `.index`; also a SavedModel directory). Every shape is
+ * checked first; on an error nothing has changed. Not while a session uses the model.
  *
- * @param by_name legacy `.h5` only: matched by layer name, layers not in the file are left alone
+ * @param by_name legacy `.h5`: matched by layer name; layers (of a checkpoint: parameters) that are
+ * not in the file are left alone
  */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_load_weights(graft_model *model,
                                                                  const char *path, bool by_name,

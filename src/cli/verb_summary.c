@@ -73,40 +73,66 @@ static void put_layers(const graft_model *model, const graft_layer_info *layers,
     cli_json_close(&j, '}');
 }
 
-static void put_ops(const graft_op_info *ops, int32_t count, bool json) {
-    cli_json j = {0};
-    if (json)
-        cli_json_open(&j, NULL, '[');
+static void put_ops(const graft_op_info *ops, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
-        if (!json) {
-            printf("%6d  %-32s %s\n", (int)ops[i].count, ops[i].name,
-                   ops[i].supported ? "" : "missing");
-            continue;
-        }
+        printf("%6d  %-32s", (int)ops[i].count, ops[i].name);
+        if (!ops[i].supported)
+            printf(" missing%s%s%s%s%s%s", ops[i].node ? ": node '" : "",
+                   ops[i].node ? ops[i].node : "", ops[i].node ? "'" : "",
+                   ops[i].function ? " in function '" : "", ops[i].function ? ops[i].function : "",
+                   ops[i].function ? "'" : "");
+        printf("\n");
+    }
+}
+
+static void put_ops_json(const graft_op_info *ops, int32_t count) {
+    cli_json j = {0};
+    cli_json_open(&j, NULL, '[');
+    for (int32_t i = 0; i < count; i++) {
         cli_json_open(&j, NULL, '{');
         cli_json_text(&j, "op", ops[i].name);
         cli_json_int(&j, "count", ops[i].count);
         cli_json_bool(&j, "supported", ops[i].supported);
+        if (ops[i].node)
+            cli_json_text(&j, "node", ops[i].node);
+        if (ops[i].function)
+            cli_json_text(&j, "function", ops[i].function);
         cli_json_close(&j, '}');
     }
-    if (json)
-        cli_json_close(&j, ']');
+    cli_json_close(&j, ']');
 }
 
-static graft_status summarise(const graft_model *model, int32_t signature, bool ops_wanted,
-                              bool json, graft_error *err) {
-    graft_layer_info *layers = NULL;
+static graft_status summarise_ops(const graft_model *model, int32_t signature, bool json,
+                                  graft_error *err) {
     graft_op_info *ops = NULL;
     int32_t count = 0;
-    graft_status status;
-    if (ops_wanted) {
-        status = graft_model_ops(model, signature, &ops, &count, err);
-        if (status == GRAFT_OK)
-            put_ops(ops, count, json);
-        graft_ops_free(ops);
-        return status;
+    graft_status status = graft_model_ops(model, signature, &ops, &count, err);
+    if (status == GRAFT_OK && json)
+        put_ops_json(ops, count);
+    else if (status == GRAFT_OK)
+        put_ops(ops, count);
+    graft_ops_free(ops);
+    return status;
+}
+
+/* The ops of every signature. */
+static graft_status summarise_all_ops(const graft_model *model, graft_error *err) {
+    graft_status status = GRAFT_OK;
+    const int32_t signatures = graft_model_signature_count(model);
+    for (int32_t s = 0; s < signatures && status == GRAFT_OK; s++) {
+        const char *problem = graft_model_signature_problem(model, s);
+        printf("%ssignature %s%s%s\n", s > 0 ? "\n" : "", graft_model_signature_name(model, s),
+               problem ? ": not run here: " : "", problem ? problem : "");
+        status = summarise_ops(model, s, false, err);
     }
-    status = graft_model_layers(model, signature, &layers, &count, err);
+    return status;
+}
+
+static graft_status summarise(const graft_model *model, int32_t signature, bool json,
+                              graft_error *err) {
+    graft_layer_info *layers = NULL;
+    int32_t count = 0;
+    graft_status status = graft_model_layers(model, signature, &layers, &count, err);
     if (status == GRAFT_OK && !json)
         put_signatures(model);
     if (status == GRAFT_OK)
@@ -134,13 +160,19 @@ int cli_summary(int argc, char **argv) {
     if (graft_model_open(args.items[0], &model, &err) != GRAFT_OK)
         return cli_fail("summary", &err);
     int32_t index = graft_model_find_signature(model, signature);
-    if (index < 0) {
+    graft_status status = GRAFT_OK;
+    if (ops && !signature && !json) {
+        status = summarise_all_ops(model, &err);
+    } else if (index < 0) {
         fprintf(stderr, "graft summary: the model has no signature '%s'\n",
                 signature ? signature : "serving_default");
         code = CLI_FAILED;
-    } else if (summarise(model, index, ops, json, &err) != GRAFT_OK) {
-        code = cli_fail("summary", &err);
+    } else {
+        status =
+            ops ? summarise_ops(model, index, json, &err) : summarise(model, index, json, &err);
     }
+    if (status != GRAFT_OK)
+        code = cli_fail("summary", &err);
     graft_model_free(model);
     return code;
 }

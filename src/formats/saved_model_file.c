@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buffer.h"
 
 static char *inside(const char *dir, const char *name) {
     return gft_path_join(dir, name);
@@ -101,29 +102,62 @@ void gft_saved_model_free(gft_saved_model *model) {
     *model = (gft_saved_model){0};
 }
 
+static bool has_tag(const Tensorflow__MetaGraphDef *meta, const char *tag) {
+    for (size_t t = 0; meta->meta_info_def && t < meta->meta_info_def->n_tags; t++) {
+        if (strcmp(meta->meta_info_def->tags[t], tag) == 0)
+            return true;
+    }
+    return false;
+}
+
+static size_t tag_count(const Tensorflow__MetaGraphDef *meta) {
+    return meta->meta_info_def ? meta->meta_info_def->n_tags : 0;
+}
+
+/* " [train] [tpu, eval]"; what does not fit is left out. */
+static void list_tags(const gft_saved_model *model, char *text, size_t size) {
+    gft_buffer out;
+    graft_status status = GRAFT_OK;
+    gft_buffer_init(&out, size - 1);
+    for (size_t i = 0; i < model->proto->n_meta_graphs && status == GRAFT_OK; i++) {
+        const Tensorflow__MetaGraphDef *meta = model->proto->meta_graphs[i];
+        status = gft_buffer_append(&out, " [", 2, NULL);
+        for (size_t t = 0; t < tag_count(meta) && status == GRAFT_OK; t++) {
+            const char *name = meta->meta_info_def->tags[t];
+            if (t > 0)
+                status = gft_buffer_append(&out, ", ", 2, NULL);
+            if (status == GRAFT_OK)
+                status = gft_buffer_append(&out, name, strlen(name), NULL);
+        }
+        if (status == GRAFT_OK)
+            status = gft_buffer_append(&out, "]", 1, NULL);
+    }
+    memcpy(text, out.bytes ? (const char *)out.data : "", out.bytes);
+    text[out.bytes] = '\0';
+    gft_buffer_deinit(&out);
+}
+
 graft_status gft_saved_model_meta_graph(const gft_saved_model *model, const char *tag,
                                         const Tensorflow__MetaGraphDef **out, graft_error *err) {
-    char tags[200] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < model->proto->n_meta_graphs; i++) {
-        const Tensorflow__MetaGraphDef *meta = model->proto->meta_graphs[i];
-        size_t count = meta->meta_info_def ? meta->meta_info_def->n_tags : 0;
-        for (size_t t = 0; t < count; t++) {
-            const char *name = meta->meta_info_def->tags[t];
-            if (strcmp(name, tag) == 0) {
-                *out = meta;
-                return GRAFT_OK;
-            }
-            size_t bytes = strlen(name);
-            if (bytes + 2 < sizeof tags - used) {
-                memcpy(tags + used, " ", 1);
-                memcpy(tags + used + 1, name, bytes + 1);
-                used += bytes + 1;
-            }
+    Tensorflow__MetaGraphDef *const *all = model->proto->meta_graphs;
+    const size_t count = model->proto->n_meta_graphs;
+    char tags[200];
+    for (size_t i = 0; i < count; i++) {
+        if (has_tag(all[i], tag)) {
+            *out = all[i];
+            return GRAFT_OK;
         }
     }
-    return gft_fail(err, GRAFT_NOT_FOUND, "%s: no meta graph with tag '%s', found:%s", model->dir,
-                    tag, used ? tags : " none");
+    for (size_t i = 0; i < count; i++) {
+        if (count == 1 || tag_count(all[i]) == 0) {
+            *out = all[i];
+            return GRAFT_OK;
+        }
+    }
+    list_tags(model, tags, sizeof tags);
+    return gft_fail(err, GRAFT_NOT_FOUND,
+                    "%s: %zu meta graphs, none with the tag '%s'; their tags:%s", model->dir, count,
+                    tag, tags);
 }
 
 graft_status gft_saved_model_write(const char *dir, const Tensorflow__SavedModel *proto,

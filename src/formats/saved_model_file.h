@@ -28,7 +28,10 @@ GRAFT_MUST_CHECK graft_status gft_saved_model_load(const char *dir, gft_saved_mo
                                                    graft_error *err);
 void gft_saved_model_free(gft_saved_model *model); /* accepts a zeroed one */
 
-/** The first meta graph with this tag ("serve"); NOT_FOUND names the tags there are. */
+/**
+ * The first meta graph with this tag ("serve"); without one the only meta graph, or the one without
+ * tags (inference, in modules of TensorFlow 1). NOT_FOUND names the tags there are.
+ */
 GRAFT_MUST_CHECK graft_status gft_saved_model_meta_graph(const gft_saved_model *model,
                                                          const char *tag,
                                                          const Tensorflow__MetaGraphDef **out,

@@ -97,6 +97,8 @@ graft_status graft_model_export(const graft_model *model, graft_format format, c
 
 graft_status graft_model_load_weights(graft_model *model, const char *path, bool by_name,
                                       graft_error *err) {
+    if (gft_checkpoint_present(path))
+        return gft_checkpoint_load_weights(model, path, by_name, err);
     if (!gft_file_exists(path))
         return gft_fail(err, GRAFT_NOT_FOUND, "%s: no such file", path);
     return gft_keras_load_weights(model, path, by_name, err);

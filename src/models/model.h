@@ -90,6 +90,16 @@ GRAFT_MUST_CHECK graft_status gft_savedmodel_read(const char *dir, graft_model *
 GRAFT_MUST_CHECK graft_status gft_savedmodel_write(const graft_model *model, const char *dir,
                                                    bool replace, graft_error *err);
 
+/**
+ * Values of a TensorFlow checkpoint into a model's parameters, by name:
+ * models/checkpoint_weights.c. path: the prefix, the `.index` file, or a SavedModel directory.
+ * Every shape is checked before anything changes; by_name: parameters that are not in it keep their
+ * values.
+ */
+GRAFT_MUST_CHECK graft_status gft_checkpoint_load_weights(graft_model *model, const char *path,
+                                                          bool by_name, graft_error *err);
+bool gft_checkpoint_present(const char *path);
+
 /* --- Other formats: each reader fills signatures, parameters, labels, preprocessing and card as far
  * as its file has them; each writer writes beside, syncs and renames, and gives the same bytes for
  * the same model --- */
