@@ -150,7 +150,14 @@ enum {
 /**
  * Lists a data set: a folder of class folders; a folder with train/ and any of val/ (or
  * validation/) and test/, each of class folders; a CSV file of `path,label` lines (header optional,
- * RFC 4180 quotes, paths relative to the CSV).
+ * RFC 4180 quotes, paths relative to the CSV); TFRecord files of tf.Examples.
+ *
+ * TFRecord files: one, a folder of them (or of train/, val/, test/ with them), a pattern ("p-*"),
+ * or what the names of all shards begin with; gzip and zlib are told by content. A file whose name
+ * says train, val, validation or test is of that split. Pictures are the feature image/encoded (or
+ * image, encoded, ...), labels image/class/label (or label, class, ...) by number, beginning at 0
+ * or 1, or by name; names are image/class/text's or those of BEGINNING.labels.txt or labels.txt
+ * beside the files. Files stay open; pictures are decoded where they lie.
  *
  * Classes are sorted by the bytes of their names, samples by class, then name (a CSV keeps its
  * order). Pictures are the files ending in jpg, jpeg, png, bmp or webp, in subfolders of a class
@@ -161,7 +168,7 @@ enum {
  * @param flags GRAFT_DATASET_..., 0 for none
  * @return OK; NOT_FOUND; FAILED_PRECONDITION for no pictures, one class only or an empty class;
  * INVALID_ARGUMENT for a
- *         bad CSV line; UNIMPLEMENTED for TFRecord files
+ *         bad CSV line or record; DATA_LOSS for damaged TFRecord files
  * Owner: caller frees with graft_dataset_free().
  */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_dataset_open(const char *path, uint32_t flags,
@@ -182,11 +189,17 @@ GRAFT_API bool graft_dataset_is_presplit(const graft_dataset *dataset);
 
 /*
  * Of sample `id` (0..graft_dataset_count(ALL)-1): NULL or -1 if out of range. Paths open from the
- * working directory.
+ * working directory; of a record the path is "file#number", for people.
  */
 GRAFT_API const char *graft_dataset_sample_path(const graft_dataset *dataset, int64_t id);
 GRAFT_API int32_t graft_dataset_sample_label(const graft_dataset *dataset, int64_t id);
 GRAFT_API graft_split graft_dataset_sample_split(const graft_dataset *dataset, int64_t id);
+
+/** As graft_preprocess_file, of a sample: a file or a record. */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_dataset_preprocess(const graft_dataset *dataset,
+                                                                 int64_t id,
+                                                                 const graft_preprocess *rule,
+                                                                 float *out, graft_error *err);
 
 /**
  * Moves a share of the train samples to validation, per class (rounded, at least one stays in
@@ -297,6 +310,45 @@ GRAFT_API int64_t graft_pipeline_broken_count(const graft_pipeline *pipeline);
 /** The i-th of them: id, path and reason (borrowed from the pipeline); false if out of range. */
 GRAFT_API bool graft_pipeline_broken(const graft_pipeline *pipeline, int64_t i, int64_t *id,
                                      const char **path, const char **reason);
+
+/*
+ * --- Packing into TFRecord files
+ * -------------------------------------------------------------------------------------
+ */
+
+typedef struct graft_pack_options {
+    int32_t shards;   /* files per split, 0: one without a number in its name; at most 99999 (0) */
+    bool gzip;        /* compressed (false) */
+    bool replace;     /* existing files may be replaced (false) */
+    int32_t threads;  /* that decode; 0: the cores there are */
+    const char *root; /* taken off the front of image/filename; NULL: nothing is */
+    void (*progress)(void *context, int64_t done, int64_t total); /* may be NULL */
+    graft_broken_fn on_broken; /* a picture that cannot be decoded is left out; may be NULL */
+    void *context;
+} graft_pack_options;
+GRAFT_API graft_pack_options graft_pack_options_default(void);
+
+/** What was written. */
+typedef struct graft_pack_report {
+    int64_t pictures, broken;
+    int32_t files;
+} graft_pack_report;
+
+/**
+ * Writes a data set as tf.Examples in TFRecord files, in the order of its samples: the same data
+ * gives the same bytes. Keys: image/encoded (the file as it is), image/format, image/filename,
+ * image/height, image/width, image/class/label, image/class/text. Of out "p.tfrecord", names are
+ * p.tfrecord, p-00000-of-00004.tfrecord; with several splits p-train..., p-val..., p-test...; class
+ * names lie in p.labels.txt.
+ *
+ * @return OK; ALREADY_EXISTS; INVALID_ARGUMENT; what writing says. After a failure no file of it is
+ * left
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_data_pack(const graft_dataset *dataset,
+                                                        const char *out,
+                                                        const graft_pack_options *options,
+                                                        graft_pack_report *report,
+                                                        graft_error *err);
 
 /*
  * --- Import

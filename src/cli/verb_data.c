@@ -1,5 +1,5 @@
 /*
- * graft data: import published archives, look at a data set.
+ * graft data: import published archives, pack pictures into TFRecord files, look at a data set.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/json_out.h"
+#include "cli/progress.h"
 #include "cli/verbs.h"
 
 static int data_import(int argc, char **argv) {
@@ -107,8 +108,7 @@ static graft_status draw_grid(const graft_dataset *data, const char *out, graft_
         for (int64_t id = 0; id < graft_dataset_count(data, GRAFT_SPLIT_ALL) && column < COLUMNS;
              id++) {
             if (graft_dataset_sample_label(data, id) != r ||
-                graft_preprocess_file(&rule, graft_dataset_sample_path(data, id), cell, NULL) !=
-                    GRAFT_OK)
+                graft_dataset_preprocess(data, id, &rule, cell, NULL) != GRAFT_OK)
                 continue;
             for (int32_t y = 0; y < CELL; y++) {
                 size_t at = ((size_t)(GAP + r * (CELL + GAP) + y) * (size_t)width +
@@ -157,9 +157,89 @@ static int data_show(int argc, char **argv) {
     return code;
 }
 
+/* ---- pack ---- */
+
+typedef struct pack_context {
+    cli_progress progress;
+} pack_context;
+
+static void pack_progress(void *context, int64_t done, int64_t total) {
+    cli_progress_show(&((pack_context *)context)->progress, "pack", done, total);
+}
+
+static void pack_broken(void *context, int64_t id, const char *path, const char *reason) {
+    (void)id;
+    (void)path;
+    cli_progress_clear(&((pack_context *)context)->progress);
+    fprintf(stderr, "warning: left out: %s\n", reason);
+}
+
+static int data_pack(int argc, char **argv) {
+    static const cli_verb verb = {"data pack",
+                                  "DATA OUT.tfrecord",
+                                  "pictures as tf.Examples in TFRecord files",
+                                  "graft data pack pictures packed/pictures.tfrecord --shards 8",
+                                  2,
+                                  2};
+    const char *compress = "none";
+    bool json = false;
+    bool quiet = false;
+    graft_pack_options o = graft_pack_options_default();
+    const cli_option options[] = {
+        {"shards", CLI_INT, &o.shards, "N", "files per split; 0: one, without a number", 0, 99999},
+        {"compress", CLI_TEXT, &compress, "C", "none or gzip", 0, 0},
+        {"overwrite", CLI_FLAG, &o.replace, NULL, "existing files may be replaced", 0, 0},
+        {"threads", CLI_INT, &o.threads, "N", "0: the cores there are", 0, 4096},
+        {"quiet", CLI_FLAG, &quiet, NULL, "no progress", 0, 0},
+        {"json", CLI_FLAG, &json, NULL, "one JSON object on stdout", 0, 0},
+        {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0}};
+    cli_args args;
+    graft_error err = {0};
+    graft_dataset *data = NULL;
+    graft_pack_report r = {0};
+    int code = cli_parse(&verb, options, argc, argv, &args);
+    if (code != CLI_OK)
+        return code == CLI_HELP_SHOWN ? CLI_OK : code;
+    o.gzip = strcmp(compress, "gzip") == 0;
+    if (!o.gzip && strcmp(compress, "none") != 0) {
+        fprintf(stderr, "graft data pack: --compress takes none or gzip, not '%s'\n", compress);
+        return CLI_USAGE;
+    }
+    pack_context context = {cli_progress_make(quiet)};
+    o.root = args.items[0];
+    o.progress = pack_progress;
+    o.on_broken = pack_broken;
+    o.context = &context;
+    graft_status status = graft_dataset_open(
+        args.items[0], GRAFT_DATASET_ONE_CLASS_OK | GRAFT_DATASET_EMPTY_CLASS_OK, &data, &err);
+    if (status == GRAFT_OK)
+        status = graft_data_pack(data, args.items[1], &o, &r, &err);
+    cli_progress_clear(&context.progress);
+    graft_dataset_free(data);
+    if (status != GRAFT_OK)
+        return cli_fail("data pack", &err);
+    if (json) {
+        cli_json j = {0};
+        cli_json_open(&j, NULL, '{');
+        cli_json_text(&j, "out", args.items[1]);
+        cli_json_int(&j, "pictures", r.pictures);
+        cli_json_int(&j, "broken", r.broken);
+        cli_json_int(&j, "files", r.files);
+        cli_json_close(&j, '}');
+    } else {
+        printf("%s: %lld pictures in %d file%s", args.items[1], (long long)r.pictures, (int)r.files,
+               r.files == 1 ? "" : "s");
+        if (r.broken > 0)
+            printf(", %lld broken ones left out", (long long)r.broken);
+        printf("\n");
+    }
+    return CLI_OK;
+}
+
 int cli_data(int argc, char **argv) {
     static const cli_subverb table[] = {
         {"import", data_import, "class folders from a published archive"},
+        {"pack", data_pack, "pictures as tf.Examples in TFRecord files"},
         {"show", data_show, "classes and counts; a sheet of pictures"},
         {NULL, NULL, NULL},
     };

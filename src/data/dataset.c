@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/size.h"
+#include "data/preprocess.h"
 
 const char *graft_split_name(graft_split split) {
     switch (split) {
@@ -105,7 +106,7 @@ graft_status gft_dataset_add_sample(graft_dataset *dataset, const char *path, in
     const char *copy = gft_arena_strdup(&dataset->arena, path);
     if (!copy)
         return gft_fail_memory(err, strlen(path) + 1, "a path");
-    dataset->samples[dataset->sample_count++] = (gft_sample){copy, label, split};
+    dataset->samples[dataset->sample_count++] = (gft_sample){copy, label, split, NULL};
     return GRAFT_OK;
 }
 
@@ -123,6 +124,31 @@ graft_status gft_dataset_recount(graft_dataset *dataset, graft_error *err) {
     return GRAFT_OK;
 }
 
+graft_status gft_dataset_encoded(const graft_dataset *dataset, int64_t id, const uint8_t **bytes,
+                                 size_t *count, uint8_t **owned, graft_error *err) {
+    const gft_sample *sample = &dataset->samples[id];
+    *owned = NULL;
+    if (!sample->record) {
+        GFT_TRY(gft_file_read(sample->path, GFT_PICTURE_FILE_MAX_BYTES, owned, count, err));
+        *bytes = *owned;
+        return GRAFT_OK;
+    }
+    GFT_TRY(gft_record_picture_check(sample->record, sample->path, err));
+    *bytes = sample->record->picture;
+    *count = sample->record->picture_bytes;
+    return GRAFT_OK;
+}
+
+graft_status gft_dataset_picture(const graft_dataset *dataset, int64_t id, gft_picture *picture,
+                                 graft_error *err) {
+    const gft_sample *sample = &dataset->samples[id];
+    if (!sample->record)
+        return gft_picture_open(sample->path, picture, err);
+    GFT_TRY(gft_record_picture_check(sample->record, sample->path, err));
+    return gft_picture_decode(sample->record->picture, sample->record->picture_bytes, sample->path,
+                              picture, err);
+}
+
 static bool has_extension(const char *path, const char *wanted) {
     char extension[16];
     return strcmp(gft_path_extension(path, extension), wanted) == 0;
@@ -130,6 +156,8 @@ static bool has_extension(const char *path, const char *wanted) {
 
 static graft_status read_by_kind(graft_dataset *dataset, const char *path, uint32_t flags,
                                  graft_error *err) {
+    if (gft_dataset_is_tfrecord(path))
+        return gft_dataset_read_tfrecord(dataset, path, err);
     if (gft_dir_exists(path))
         return gft_dataset_read_folder(dataset, path, flags, err);
     if (!gft_file_exists(path))
@@ -137,14 +165,11 @@ static graft_status read_by_kind(graft_dataset *dataset, const char *path, uint3
                         path);
     if (has_extension(path, "csv"))
         return gft_dataset_read_csv(dataset, path, err);
-    if (has_extension(path, "tfrecord") || has_extension(path, "tfrecords"))
-        return gft_fail(
-            err, GRAFT_UNIMPLEMENTED,
-            "%s: TFRecord files are not read yet; give a folder of class folders or a CSV file",
-            path);
     return gft_fail(
         err, GRAFT_INVALID_ARGUMENT,
-        "%s: not a data set: expected a folder of class folders or a file ending in .csv", path);
+        "%s: not a data set: expected a folder of class folders, a file ending in .csv, "
+        "or TFRecord files",
+        path);
 }
 
 graft_status graft_dataset_open(const char *path, uint32_t flags, graft_dataset **out,
@@ -156,10 +181,9 @@ graft_status graft_dataset_open(const char *path, uint32_t flags, graft_dataset 
     graft_status status = GRAFT_OK;
     GFT_GOTO(read_by_kind(dataset, path, flags, err));
     if (dataset->sample_count == 0)
-        GFT_GOTO(gft_fail(
-            err, GRAFT_FAILED_PRECONDITION,
-            "%s: the data set is empty: no jpg, jpeg, png, bmp or webp file in class folders",
-            path));
+        GFT_GOTO(gft_fail(err, GRAFT_FAILED_PRECONDITION, "%s: the data set is empty: no %s", path,
+                          dataset->records ? "record in its TFRecord files"
+                                           : "jpg, jpeg, png, bmp or webp file in class folders"));
     if (dataset->class_count < 2 && !(flags & GRAFT_DATASET_ONE_CLASS_OK))
         GFT_GOTO(
             gft_fail(err, GRAFT_FAILED_PRECONDITION,
@@ -179,6 +203,7 @@ void graft_dataset_free(graft_dataset *dataset) {
     gft_free(dataset->classes);
     gft_free(dataset->samples);
     gft_free(dataset->counts);
+    gft_records_free(dataset->records);
     gft_arena_deinit(&dataset->arena);
     gft_free(dataset);
 }

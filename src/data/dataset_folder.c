@@ -191,20 +191,6 @@ static graft_status find_splits(const char *path, const char *names[GFT_DATASET_
     return GRAFT_OK;
 }
 
-static graft_status check_tfrecord(const char *path, const gft_dir_entry *entries, size_t count,
-                                   graft_error *err) {
-    for (size_t i = 0; i < count; i++) {
-        if (entries[i].is_dir)
-            return GRAFT_OK;
-        if (strstr(entries[i].name, ".tfrecord"))
-            return gft_fail(
-                err, GRAFT_UNIMPLEMENTED,
-                "%s: TFRecord files are not read yet; give a folder of class folders or a CSV file",
-                path);
-    }
-    return GRAFT_OK;
-}
-
 graft_status gft_dataset_read_folder(graft_dataset *dataset, const char *path, uint32_t flags,
                                      graft_error *err) {
     gft_dir_entry *entries;
@@ -212,7 +198,6 @@ graft_status gft_dataset_read_folder(graft_dataset *dataset, const char *path, u
     GFT_TRY(gft_dir_list(path, &entries, &count, err));
     const char *names[GFT_DATASET_SPLITS] = {NULL};
     graft_status status = GRAFT_OK;
-    GFT_GOTO(check_tfrecord(path, entries, count, err));
     GFT_GOTO(find_splits(path, names, entries, count, &dataset->presplit, err));
     if (!dataset->presplit) {
         status = list_split(dataset, path, GRAFT_SPLIT_TRAIN, true, flags, err);

@@ -40,7 +40,7 @@ static graft_status make_picture(const graft_pipeline *p, int64_t id, int64_t ep
                                  graft_error *err) {
     const graft_preprocess *rule = &p->options.preprocess;
     gft_picture picture;
-    GFT_TRY(gft_picture_open(p->dataset->samples[id].path, &picture, err));
+    GFT_TRY(gft_dataset_picture(p->dataset, id, &picture, err));
     gft_view view = {picture.pixels, picture.height, picture.width, (size_t)picture.width * 3};
     gft_augment_before(p->policy, p->options.seed, epoch, id, &view);
     graft_status status = p->slot_u8 ? gft_preprocess_u8(rule, &view, pixels, err)

@@ -12,6 +12,8 @@
 #include "formats/picture.h"
 #include "graft/data.h"
 
+#define GFT_PICTURE_FILE_MAX_BYTES ((size_t)512 << 20)
+
 /** True if the rule's own result is uint8 (PIL's arithmetic), false if float32. */
 bool gft_preprocess_gives_u8(const graft_preprocess *rule);
 /** Values of one picture: height * width * 3, which a checked rule keeps within bounds. */

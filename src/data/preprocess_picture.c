@@ -7,9 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "data/dataset.h"
 #include "data/preprocess.h"
-
-#define PICTURE_FILE_MAX_BYTES (512u << 20)
 
 graft_status gft_picture_open(const char *path, gft_picture *picture, graft_error *err) {
     struct stat info;
@@ -18,14 +17,14 @@ graft_status gft_picture_open(const char *path, gft_picture *picture, graft_erro
     if (!S_ISREG(info.st_mode))
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: not a regular file, expected a picture",
                         path);
-    if (info.st_size > (off_t)PICTURE_FILE_MAX_BYTES)
+    if (info.st_size > (off_t)GFT_PICTURE_FILE_MAX_BYTES)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
-                        "%s: %lld bytes are too many for a picture (limit %u)", path,
-                        (long long)info.st_size, PICTURE_FILE_MAX_BYTES);
+                        "%s: %lld bytes are too many for a picture (limit %zu)", path,
+                        (long long)info.st_size, GFT_PICTURE_FILE_MAX_BYTES);
     /* Read, not mapped: a file cut short by somebody else must not raise a signal in a worker. */
     uint8_t *bytes;
     size_t count;
-    GFT_TRY(gft_file_read(path, PICTURE_FILE_MAX_BYTES, &bytes, &count, err));
+    GFT_TRY(gft_file_read(path, GFT_PICTURE_FILE_MAX_BYTES, &bytes, &count, err));
     graft_status status = gft_picture_decode(bytes, count, path, picture, err);
     gft_free(bytes);
     return status;
@@ -68,6 +67,17 @@ graft_status graft_preprocess_bytes(const graft_preprocess *rule, const void *by
     GFT_TRY(graft_preprocess_check(rule, err));
     gft_picture picture;
     GFT_TRY(gft_picture_decode(bytes, count, where, &picture, err));
+    return apply_picture(rule, &picture, out, err);
+}
+
+graft_status graft_dataset_preprocess(const graft_dataset *dataset, int64_t id,
+                                      const graft_preprocess *rule, float *out, graft_error *err) {
+    GFT_TRY(graft_preprocess_check(rule, err));
+    if (id < 0 || id >= dataset->sample_count)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "data set: sample %lld of %lld", (long long)id,
+                        (long long)dataset->sample_count);
+    gft_picture picture;
+    GFT_TRY(gft_dataset_picture(dataset, id, &picture, err));
     return apply_picture(rule, &picture, out, err);
 }
 

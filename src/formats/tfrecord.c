@@ -43,8 +43,8 @@ static graft_status check(gft_tfrecord_reader *r, size_t start, const char *what
         r->cursor.where, (unsigned long long)r->count, start, what, found, stored);
 }
 
-graft_status gft_tfrecord_next(gft_tfrecord_reader *r, const uint8_t **record, size_t *bytes,
-                               graft_error *err) {
+static graft_status read_record(gft_tfrecord_reader *r, bool check_bytes, const uint8_t **record,
+                                size_t *bytes, graft_error *err) {
     gft_cursor *c = &r->cursor;
     size_t start = c->at;
     if (gft_cursor_left(c) == 0)
@@ -63,16 +63,40 @@ graft_status gft_tfrecord_next(gft_tfrecord_reader *r, const uint8_t **record, s
                    err);
     GFT_TRY(gft_cursor_take(c, (size_t)length, &p, "a record", err));
     GFT_TRY(gft_cursor_u32(c, &crc, "a checksum", err));
-    GFT_TRY(check(r, start, "bytes", crc, p, (size_t)length, err));
+    if (check_bytes)
+        GFT_TRY(check(r, start, "bytes", crc, p, (size_t)length, err));
     *record = p;
     *bytes = (size_t)length;
     r->count++;
     return GRAFT_OK;
 }
 
+graft_status gft_tfrecord_next(gft_tfrecord_reader *r, const uint8_t **record, size_t *bytes,
+                               graft_error *err) {
+    return read_record(r, true, record, bytes, err);
+}
+
+graft_status gft_tfrecord_skip(gft_tfrecord_reader *r, const uint8_t **record, size_t *bytes,
+                               graft_error *err) {
+    return read_record(r, false, record, bytes, err);
+}
+
 static void put_u32(uint8_t *p, uint32_t v) {
     for (int i = 0; i < 4; i++)
         p[i] = (uint8_t)(v >> (8 * i));
+}
+
+bool gft_tfrecord_begins(const void *data, size_t bytes) {
+    const uint8_t *p = data;
+    uint8_t crc[4];
+    if (bytes < HEAD_BYTES)
+        return false;
+    put_u32(crc, gft_crc32c_mask(gft_crc32c(p, 8)));
+    for (int i = 0; i < 4; i++) {
+        if (crc[i] != p[8 + i])
+            return false;
+    }
+    return true;
 }
 
 void gft_tfrecord_frame(const void *record, size_t bytes, uint8_t head[12], uint8_t tail[4]) {

@@ -31,6 +31,14 @@ gft_tfrecord_reader gft_tfrecord_reader_make(const void *data, size_t bytes, con
 GRAFT_MUST_CHECK graft_status gft_tfrecord_next(gft_tfrecord_reader *reader, const uint8_t **record,
                                                 size_t *bytes, graft_error *err);
 
+/**
+ * As gft_tfrecord_next, but the record's own checksum is not looked at: its bytes are not touched.
+ */
+GRAFT_MUST_CHECK graft_status gft_tfrecord_skip(gft_tfrecord_reader *reader, const uint8_t **record,
+                                                size_t *bytes, graft_error *err);
+/** True if these bytes, the first of a file, begin with a record: a length and its checksum. */
+bool gft_tfrecord_begins(const void *data, size_t bytes);
+
 /** Gives the twelve bytes before a record and the four behind it. */
 void gft_tfrecord_frame(const void *record, size_t bytes, uint8_t head[12], uint8_t tail[4]);
 

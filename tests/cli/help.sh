@@ -4,7 +4,7 @@
 
 verbs="train eval predict run summary export bench doctor"
 hub="add list show verify lock"
-data="import show"
+data="import pack show"
 
 expect 0 --version
 says '^graft [0-9]+\.[0-9]+\.[0-9]+'
