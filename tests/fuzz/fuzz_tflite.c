@@ -1,0 +1,59 @@
+/*
+ * Fuzz target: a .tflite file as a model. What loads has a graph or a problem per signature, and
+ * every graph can be put in order and checked again. Files are refused with a message.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "models/model.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char folder[] = "/tmp/graft-fuzz-XXXXXX";
+static char path[64];
+
+static void clean_up(void) {
+    (void)!gft_tree_remove(folder, NULL);
+}
+
+static void set_up(void) {
+    if (!mkdtemp(folder))
+        abort();
+    (void)snprintf(path, sizeof path, "%s/model.tflite", folder);
+    (void)atexit(clean_up);
+}
+
+static void check_graph(const gft_graph *graph) {
+    gft_graph *copy = NULL;
+    if (gft_graph_clone(graph, &copy, NULL) != GRAFT_OK ||
+        gft_graph_reinfer(copy, NULL, NULL) != GRAFT_OK)
+        abort();
+    gft_graph_free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    graft_model *model = NULL;
+    graft_error err = {0};
+    if (!path[0])
+        set_up();
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0)
+        abort();
+    if (gft_tflite_read(path, &model, &err) != GRAFT_OK) {
+        if (err.message[0] == '\0')
+            abort();
+        return 0;
+    }
+    for (int32_t i = 0; i < model->signature_count; i++) {
+        const gft_signature *s = &model->signatures[i];
+        if (!s->graph == !s->problem)
+            abort();
+        if (s->graph)
+            check_graph(s->graph);
+    }
+    graft_model_free(model);
+    return 0;
+}
