@@ -259,13 +259,44 @@ GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_load_weights(graft_model *mo
                                                                  graft_error *err);
 
 /*
+ * --- Sound
+ * ------------------------------------------------------------------------------------------
+ */
+
+/** Samples of a sound file, one channel (the mean of its channels), integers scaled to -1..1. */
+typedef struct graft_sound {
+    float *samples;
+    int64_t count;
+    int32_t rate;     /* samples per second */
+    int32_t channels; /* of the file */
+} graft_sound;
+/** Reads a WAV file: PCM of 8, 16, 24 or 32 bits, or 32-bit float. Free with graft_sound_free. */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_sound_read(const char *path, graft_sound *out,
+                                                         graft_error *err);
+GRAFT_API void graft_sound_free(graft_sound *sound);
+/** Samples that a signature with one input (windows,samples[,1]) takes at a time; 0: any number. */
+GRAFT_API int64_t graft_session_sound_window(const graft_session *session);
+/**
+ * Runs the signature on windows of samples behind one another, the last one filled with zeros.
+ *
+ * @param out [out] the signature's outputs, rows of all windows behind one another; free with
+ * graft_arrays_free
+ * @return OK; INVALID_ARGUMENT if the signature takes no sound
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_run_sound(graft_session *session,
+                                                                const float *samples, int64_t count,
+                                                                graft_tensor **out,
+                                                                int32_t *out_count,
+                                                                graft_error *err);
+
+/*
  * --- Named arrays on disk (NumPy .npz / .npy)
  * ------------------------------------------------------------------------
  */
 
 /**
- * Reads every array of an .npz or the one of an .npy file (named after the file). Free with
- * graft_arrays_free.
+ * Reads every array of an .npz or the one of an .npy file (named after the file), or the records of
+ * a TFRecord file as a vector of strings. Free with graft_arrays_free.
  */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_arrays_read(const char *path, graft_tensor **out,
                                                           int32_t *count, graft_error *err);
