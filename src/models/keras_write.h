@@ -31,6 +31,7 @@ typedef struct gft_kw_weight {
     graft_tensor_desc desc;
     const void *data;
     bool trainable;
+    gft_param_id param; /* that it is; -1: a constant */
 } gft_kw_weight;
 
 /* An argument: another layer's output, or (input -1) a constant in Keras' form. */

@@ -249,6 +249,7 @@ void gft_kw_add_weight(gft_kw *w, gft_kw_id id, const char *name, int32_t i,
     gft_kw_weight weight = {.name = name, .desc = value->desc};
     weight.data = gft_graph_value_data(w->graph, w->node->inputs[i]);
     weight.trainable = param ? w->graph->params->items[value->param].trainable : !w->has_params;
+    weight.param = param ? value->param : -1;
     if (!weight.data) {
         (void)gft_kw_cannot(w, "one of its weights is computed when the graph runs");
         return;

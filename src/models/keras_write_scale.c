@@ -289,7 +289,8 @@ static const char *stored_statistics(gft_kw *w, const gft_value *mean, const gft
             memcmp(found[1]->data, variance->data, bytes) != 0)
             continue;
         for (int k = 0; k < 3; k++)
-            out[k] = (gft_kw_weight){parts[k], found[k]->desc, found[k]->data, false};
+            out[k] = (gft_kw_weight){parts[k], found[k]->desc, found[k]->data, false,
+                                     (gft_param_id)(found[k] - params->items)};
         return name;
     }
     return NULL;
@@ -312,12 +313,15 @@ static void normalization(gft_kw *w, const gft_kw_normal *normal) {
     json_t *config = json_object();
     gft_kw_set(w, config, "axis", json_integer(-1));
     if (params) {
-        const graft_shape shape = gft_shape_1(gft_shape_elems(&mean->desc.shape));
-        weights[0] = (gft_kw_weight){"mean", gft_desc_f32(shape),
-                                     gft_graph_value_data(w->graph, normal->mean), false};
-        weights[1] = (gft_kw_weight){"variance", gft_desc_f32(shape),
-                                     gft_graph_value_data(w->graph, normal->variance), false};
-        weights[2] = (gft_kw_weight){"count", {GRAFT_S64, gft_shape_0(), NULL}, &zero, false};
+        const graft_tensor_desc desc =
+            gft_desc_f32(gft_shape_1(gft_shape_elems(&mean->desc.shape)));
+        const graft_tensor_desc count = {GRAFT_S64, gft_shape_0(), NULL};
+        weights[0] = (gft_kw_weight){"mean", desc, gft_graph_value_data(w->graph, normal->mean),
+                                     false, mean->param};
+        weights[1] =
+            (gft_kw_weight){"variance", desc, gft_graph_value_data(w->graph, normal->variance),
+                            false, variance->param};
+        weights[2] = (gft_kw_weight){"count", count, &zero, false, -1};
     } else {
         name = stored_statistics(w, mean, variance, weights);
     }

@@ -291,7 +291,40 @@ graft_status gft_sm_source_param(gft_sm_reader *r, int32_t index, gft_param_id *
     return GRAFT_OK;
 }
 
+/* The source of the variable that the object graph calls "<layer>/<part>"; -1: there is none. */
+static int32_t source_named(const gft_sm_reader *r, const char *layer, size_t length,
+                            const char *part) {
+    for (int32_t i = 0; i < r->source_count; i++) {
+        const char *key = r->sources[i].key;
+        const Tensorflow__SavedVariable *object = key ? object_of(r, key) : NULL;
+        if (object && strncmp(object->name, layer, length) == 0 &&
+            strcmp(object->name + length, part) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/*
+ * Keras exports the numbers of a Normalization layer twice: as constants of the function and as
+ * three variables that nothing uses. They are read, since Keras' own files have them.
+ */
+static void mark_statistics(gft_sm_reader *r) {
+    for (int32_t i = 0; i < r->source_count; i++) {
+        const char *key = r->sources[i].key;
+        const Tensorflow__SavedVariable *object = key ? object_of(r, key) : NULL;
+        const char *slash = object && !object->trainable ? strrchr(object->name, '/') : NULL;
+        if (!slash || strcmp(slash, "/count") != 0)
+            continue;
+        const size_t length = (size_t)(slash - object->name);
+        const int32_t mean = source_named(r, object->name, length, "/mean");
+        const int32_t variance = source_named(r, object->name, length, "/variance");
+        if (mean >= 0 && variance >= 0)
+            r->sources[i].used = r->sources[mean].used = r->sources[variance].used = true;
+    }
+}
+
 graft_status gft_sm_read_used(gft_sm_reader *r, graft_error *err) {
+    mark_statistics(r);
     for (int32_t i = 0; i < r->source_count; i++) {
         const gft_sm_source *source = &r->sources[i];
         gft_param_id param;
