@@ -174,6 +174,7 @@ typedef struct gft_resize_attrs {
     int64_t height, width;
     gft_resize_mode mode;
     bool align_corners, half_pixel_centers;
+    int64_t scale_h, scale_w; /* where not 0: height (width) is that many times x's */
 } gft_resize_attrs;
 
 typedef struct gft_resize_grad_attrs {

@@ -71,6 +71,30 @@ int32_t gft_tf_example_output(const Tensorflow__NodeDef *node, const char *name,
     return -1;
 }
 
+bool gft_tf_example_shape(const Tensorflow__NodeDef *node, int32_t output, graft_shape *out) {
+    argument arguments[ARGUMENTS];
+    const Tensorflow__AttrValue *shapes = gft_tf_find_attr(node, "dense_shapes");
+    if (!is_parser(node) || !shapes || shapes->value_case != TENSORFLOW__ATTR_VALUE__VALUE_LIST)
+        return false;
+    arguments_of(node, arguments);
+    const size_t before = arguments[0].count + arguments[1].count + arguments[2].count;
+    const size_t at = (size_t)output - before;
+    graft_shape shape;
+    if (output < 0 || (size_t)output < before || at >= shapes->list->n_shape ||
+        shapes->list->shape[at]->unknown_rank ||
+        gft_tensor_proto_shape(shapes->list->shape[at], node->name, &shape, NULL) != GRAFT_OK ||
+        shape.rank == GRAFT_MAX_RANK)
+        return false;
+    *out = shape;
+    if (strcmp(node->op, "ParseSingleExample") == 0)
+        return true;
+    out->rank = shape.rank + 1;
+    out->dims[0] = -1;
+    for (int32_t i = 0; i < shape.rank; i++)
+        out->dims[i + 1] = shape.dims[i];
+    return true;
+}
+
 /* Where a node keeps the names and defaults of its dense features. */
 typedef struct parser {
     const ProtobufCBinaryData *listed_keys; /* ParseSingleExample: an attribute */

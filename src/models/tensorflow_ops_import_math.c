@@ -15,16 +15,67 @@ graft_status gft_tf_import_unary(gft_tf_import *m, graft_error *err) {
         const char *name;
         const gft_op *op;
     } table[] = {
-        {"Relu", &gft_op_relu},     {"Relu6", &gft_op_relu6}, {"Sigmoid", &gft_op_sigmoid},
-        {"Tanh", &gft_op_tanh},     {"Exp", &gft_op_exp},     {"Log", &gft_op_log},
-        {"Neg", &gft_op_neg},       {"Sqrt", &gft_op_sqrt},   {"Rsqrt", &gft_op_rsqrt},
+        {"Relu", &gft_op_relu},
+        {"Relu6", &gft_op_relu6},
+        {"Sigmoid", &gft_op_sigmoid},
+        {"Tanh", &gft_op_tanh},
+        {"Exp", &gft_op_exp},
+        {"Log", &gft_op_log},
+        {"Neg", &gft_op_neg},
+        {"Sqrt", &gft_op_sqrt},
+        {"Rsqrt", &gft_op_rsqrt},
         {"Square", &gft_op_square},
+        {"Selu", &gft_op_selu},
+        {"Softplus", &gft_op_softplus},
+        {"Abs", &gft_op_abs},
+        {"Softsign", &gft_op_softsign},
+        {"Erf", &gft_op_erf},
+        {"Sign", &gft_op_sign},
+        {"Floor", &gft_op_floor},
+        {"Ceil", &gft_op_ceil},
+        {"Round", &gft_op_round},
+        {"Rint", &gft_op_round},
+        {"Sin", &gft_op_sin},
+        {"Cos", &gft_op_cos},
+        {"Log1p", &gft_op_log1p},
+        {"Expm1", &gft_op_expm1},
+        {"LogicalNot", &gft_op_logical_not},
     };
+    gft_tf_ints y;
+    if (gft_tf_fold_unary(m, &y))
+        return gft_tf_set_ints(m, &y, err);
+    if (strcmp(m->node->op, "Elu") == 0)
+        return gft_tf_append_same(m, &gft_op_elu, &(gft_unary_attrs){1.0f}, 1, err);
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].name, m->node->op) == 0)
             return gft_tf_append_same(m, table[i].op, NULL, 1, err);
     }
     return gft_tf_refuse("the op is not read", err);
+}
+
+/* Reciprocal, Inv: 1 / x. */
+graft_status gft_tf_import_reciprocal(gft_tf_import *m, graft_error *err) {
+    gft_value_id x;
+    gft_value_id one;
+    GFT_TRY(gft_tf_take(m, 0, &x, err));
+    GFT_TRY(gft_tf_number(m, m->graph->values[x].desc.dtype, 1.0, &one, err));
+    GFT_TRY(gft_tf_apply(m, &gft_op_div, one, x, &x, err));
+    gft_tf_set_graph(m, 0, x);
+    return GRAFT_OK;
+}
+
+/* L2Loss: half the sum of the squares of everything. */
+graft_status gft_tf_import_l2_loss(gft_tf_import *m, graft_error *err) {
+    gft_value_id x;
+    gft_value_id half;
+    GFT_TRY(gft_tf_take(m, 0, &x, err));
+    const gft_reduce_attrs all = {.axes = (1u << m->graph->values[x].desc.shape.rank) - 1};
+    GFT_TRY(gft_tf_number(m, GRAFT_F32, 0.5, &half, err));
+    GFT_TRY(gft_tf_apply(m, &gft_op_square, x, -1, &x, err));
+    GFT_TRY(gft_tf_append(m, &gft_op_reduce_sum, &all, &x, 1, &x, err));
+    GFT_TRY(gft_tf_apply(m, &gft_op_mul, x, half, &x, err));
+    gft_tf_set_graph(m, 0, x);
+    return GRAFT_OK;
 }
 
 graft_status gft_tf_import_leaky_relu(gft_tf_import *m, graft_error *err) {
@@ -47,45 +98,38 @@ graft_status gft_tf_import_dropout(gft_tf_import *m, graft_error *err) {
 }
 
 graft_status gft_tf_import_ones_like(gft_tf_import *m, graft_error *err) {
+    gft_tf_ints y;
+    if (gft_tf_operand_of(m, 0, &y)) {
+        for (int32_t i = 0; i < y.count; i++)
+            y.values[i] = 1;
+        return gft_tf_set_ints(m, &y, err);
+    }
     return gft_tf_append_same(m, &gft_op_fill_like, NULL, 1, err);
 }
 
+graft_status gft_tf_import_zeros_like(gft_tf_import *m, graft_error *err) {
+    gft_tf_ints y;
+    gft_value_id x;
+    gft_value_id zero;
+    if (gft_tf_operand_of(m, 0, &y)) {
+        for (int32_t i = 0; i < y.count; i++)
+            y.values[i] = 0;
+        return gft_tf_set_ints(m, &y, err);
+    }
+    GFT_TRY(gft_tf_take(m, 0, &x, err));
+    const graft_dtype dtype = m->graph->values[x].desc.dtype;
+    GFT_TRY(gft_tf_apply(m, &gft_op_fill_like, x, -1, &x, err));
+    if (dtype == GRAFT_BOOL) {
+        GFT_TRY(gft_tf_apply(m, &gft_op_logical_not, x, -1, &x, err));
+    } else {
+        GFT_TRY(gft_tf_number(m, dtype, 0.0, &zero, err));
+        GFT_TRY(gft_tf_apply(m, &gft_op_mul, x, zero, &x, err));
+    }
+    gft_tf_set_graph(m, 0, x);
+    return GRAFT_OK;
+}
+
 /* ---- two operands ---- */
-
-static int64_t int_result(const char *op, int64_t a, int64_t b) {
-    int64_t y = GFT_TF_UNKNOWN;
-    bool bad = a == GFT_TF_UNKNOWN || b == GFT_TF_UNKNOWN;
-    if (bad)
-        return GFT_TF_UNKNOWN;
-    if (strncmp(op, "Add", 3) == 0)
-        bad = __builtin_add_overflow(a, b, &y);
-    else if (strcmp(op, "Sub") == 0)
-        bad = __builtin_sub_overflow(a, b, &y);
-    else if (strcmp(op, "Mul") == 0)
-        bad = __builtin_mul_overflow(a, b, &y);
-    else if (strcmp(op, "Maximum") == 0)
-        y = a > b ? a : b;
-    else if (strcmp(op, "Minimum") == 0)
-        y = a < b ? a : b;
-    else if (strcmp(op, "FloorDiv") == 0 && b > 0)
-        y = a / b - (a % b < 0);
-    return bad ? GFT_TF_UNKNOWN : y;
-}
-
-/* Integers that are not in the graph: scalars and vectors of equal length. */
-static bool fold_binary(gft_tf_import *m, gft_tf_ints *y) {
-    gft_tf_ints a;
-    gft_tf_ints b;
-    if (!gft_tf_ints_of(m, 0, &a) || !gft_tf_ints_of(m, 1, &b))
-        return false;
-    if (a.count != b.count && a.count != 1 && b.count != 1)
-        return false;
-    *y = a.count >= b.count ? a : b;
-    for (int32_t i = 0; i < y->count; i++)
-        y->values[i] =
-            int_result(m->node->op, a.values[a.count == 1 ? 0 : i], b.values[b.count == 1 ? 0 : i]);
-    return true;
-}
 
 /* x * 1 and x + 0 are x. */
 static bool is_neutral(const gft_tf_import *m, int32_t input) {
@@ -102,12 +146,29 @@ graft_status gft_tf_import_binary(gft_tf_import *m, graft_error *err) {
         const char *name;
         const gft_op *op;
     } table[] = {
-        {"Add", &gft_op_add},         {"AddV2", &gft_op_add},   {"Sub", &gft_op_sub},
-        {"Mul", &gft_op_mul},         {"RealDiv", &gft_op_div}, {"Maximum", &gft_op_maximum},
+        {"Add", &gft_op_add},
+        {"AddV2", &gft_op_add},
+        {"Sub", &gft_op_sub},
+        {"Mul", &gft_op_mul},
+        {"RealDiv", &gft_op_div},
+        {"Maximum", &gft_op_maximum},
         {"Minimum", &gft_op_minimum},
+        {"Pow", &gft_op_pow},
+        {"FloorDiv", &gft_op_floor_div},
+        {"FloorMod", &gft_op_floor_mod},
+        {"Div", &gft_op_div},
+        {"TruncateDiv", &gft_op_div},
+        {"LogicalAnd", &gft_op_logical_and},
+        {"LogicalOr", &gft_op_logical_or},
+        {"Equal", &gft_op_equal},
+        {"NotEqual", &gft_op_not_equal},
+        {"Less", &gft_op_less},
+        {"LessEqual", &gft_op_less_equal},
+        {"Greater", &gft_op_greater},
+        {"GreaterEqual", &gft_op_greater_equal},
     };
     gft_tf_ints y;
-    if (fold_binary(m, &y))
+    if (gft_tf_fold_binary(m, &y))
         return gft_tf_set_ints(m, &y, err);
     for (int32_t i = 0; i < 2 && m->input_count == 2; i++) {
         if (is_neutral(m, i)) {
@@ -119,7 +180,7 @@ graft_status gft_tf_import_binary(gft_tf_import *m, graft_error *err) {
         if (strcmp(table[i].name, m->node->op) == 0)
             return gft_tf_append_same(m, table[i].op, NULL, 2, err);
     }
-    return gft_tf_refuse("it is read for shapes only", err);
+    return gft_tf_refuse("the op is not read", err);
 }
 
 graft_status gft_tf_import_squared_difference(gft_tf_import *m, graft_error *err) {
@@ -148,7 +209,8 @@ graft_status gft_tf_import_cast(gft_tf_import *m, graft_error *err) {
     const gft_cast_attrs attrs = {.dtype = gft_tf_get_type(m->node, "DstT", GRAFT_F32)};
     gft_tf_ints ints;
     gft_value_id x;
-    if ((attrs.dtype == GRAFT_S32 || attrs.dtype == GRAFT_S64) && gft_tf_ints_of(m, 0, &ints)) {
+    const bool whole = attrs.dtype == GRAFT_S32 || attrs.dtype == GRAFT_S64;
+    if (whole && gft_tf_operand_of(m, 0, &ints)) {
         ints.dtype = attrs.dtype;
         return gft_tf_set_ints(m, &ints, err);
     }
@@ -162,23 +224,6 @@ graft_status gft_tf_import_cast(gft_tf_import *m, graft_error *err) {
 
 /* ---- reductions ---- */
 
-/* Sum, Prod, Max of integers: all of them (a vector has one axis). */
-static bool fold_reduce(const gft_tf_import *m, gft_tf_ints *y) {
-    gft_tf_ints x;
-    const char *op = m->node->op;
-    if (!gft_tf_ints_of(m, 0, &x) || strcmp(op, "Mean") == 0)
-        return false;
-    int64_t value = strcmp(op, "Prod") == 0 ? 1 : strcmp(op, "Sum") == 0 ? 0 : INT64_MIN + 1;
-    const char *step = strcmp(op, "Prod") == 0 ? "Mul" : strcmp(op, "Sum") == 0 ? "Add" : "Maximum";
-    for (int32_t i = 0; i < x.count; i++)
-        value = int_result(step, value, x.values[i]);
-    *y = (gft_tf_ints){.rank = gft_tf_get_bool(m->node, "keep_dims", false) ? x.rank : 0,
-                       .count = 1,
-                       .dtype = x.dtype};
-    y->values[0] = value;
-    return true;
-}
-
 graft_status gft_tf_import_reduce(gft_tf_import *m, graft_error *err) {
     const char *op = m->node->op;
     gft_tf_ints axes;
@@ -187,7 +232,7 @@ graft_status gft_tf_import_reduce(gft_tf_import *m, graft_error *err) {
     gft_reduce_attrs attrs = {.keep_dims = gft_tf_get_bool(m->node, "keep_dims", false)};
     GFT_TRY(gft_tf_need_known(m, 1, "axes", &axes, err));
     GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
-    if (axes.count > 0 && fold_reduce(m, &folded))
+    if (axes.count > 0 && gft_tf_fold_reduce(m, &folded))
         return gft_tf_set_ints(m, &folded, err);
     for (int32_t i = 0; i < axes.count; i++) {
         int32_t axis;
@@ -196,11 +241,16 @@ graft_status gft_tf_import_reduce(gft_tf_import *m, graft_error *err) {
                             (long long)axes.values[i], x.shape.rank);
         attrs.axes |= 1u << axis;
     }
-    if (strcmp(op, "Mean") == 0)
-        return gft_tf_append_same(m, &gft_op_reduce_mean, &attrs, 1, err);
-    if (strcmp(op, "Sum") == 0)
-        return gft_tf_append_same(m, &gft_op_reduce_sum, &attrs, 1, err);
-    if (strcmp(op, "Max") == 0)
-        return gft_tf_append_same(m, &gft_op_reduce_max, &attrs, 1, err);
-    return gft_tf_refuse("it is read for shapes only", err);
+    const struct {
+        const char *name;
+        const gft_op *op;
+    } table[] = {{"Mean", &gft_op_reduce_mean}, {"Sum", &gft_op_reduce_sum},
+                 {"Max", &gft_op_reduce_max},   {"Min", &gft_op_reduce_min},
+                 {"Prod", &gft_op_reduce_prod}, {"Any", &gft_op_reduce_any},
+                 {"All", &gft_op_reduce_all}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (strcmp(table[i].name, op) == 0)
+            return gft_tf_append_same(m, table[i].op, &attrs, 1, err);
+    }
+    return gft_tf_refuse("the op is not read", err);
 }

@@ -16,14 +16,13 @@ static bool fold_join(const gft_tf_import *m, int32_t first, int32_t count, gft_
     *y = (gft_tf_ints){.rank = 1, .dtype = GRAFT_S32};
     for (int32_t i = first; i < first + count; i++) {
         gft_tf_ints part;
-        if (!gft_tf_ints_of(m, i, &part) || part.count > GFT_TF_MAX_INTS - y->count)
+        if (!gft_tf_operand_of(m, i, &part) || part.count > GFT_TF_MAX_INTS - y->count)
             return false;
         computed = computed || m->inputs[i]->kind == GFT_TF_INTS || part.dtype == GRAFT_S32 ||
                    part.dtype == GRAFT_S64;
         y->dtype = part.dtype;
-        if (part.count > 0)
-            memcpy(y->values + y->count, part.values, (size_t)part.count * sizeof part.values[0]);
-        y->count += part.count;
+        for (int32_t k = 0; k < part.count; k++)
+            (void)gft_tf_ints_push(y, &part, k);
     }
     return computed;
 }
@@ -132,11 +131,13 @@ graft_status gft_tf_import_split(gft_tf_import *m, graft_error *err) {
 /* The numbers of a shape, one by one. */
 static graft_status unpack_ints(gft_tf_import *m, const gft_tf_ints *x, graft_error *err) {
     for (int32_t i = 0; i < m->output_count; i++) {
-        const gft_tf_ints one = {.count = 1, .dtype = x->dtype, .values = {x->values[i]}};
+        const gft_tf_ints one = {
+            .count = 1, .dtype = x->dtype, .values = {x->values[i]}, .dims = {x->dims[i]}};
         m->outputs[i].ints = gft_arena_memdup(m->arena, &one, sizeof one);
         if (!m->outputs[i].ints)
             return gft_fail_memory(err, sizeof one, "a shape");
         m->outputs[i].kind = GFT_TF_INTS;
+        m->outputs[i].id = -1;
     }
     return GRAFT_OK;
 }
@@ -145,7 +146,7 @@ graft_status gft_tf_import_unpack(gft_tf_import *m, graft_error *err) {
     gft_tf_ints ints;
     gft_value_id x;
     int32_t axis;
-    if (gft_tf_ints_of(m, 0, &ints) && m->inputs[0]->kind == GFT_TF_INTS && ints.rank == 1 &&
+    if (gft_tf_operand_of(m, 0, &ints) && m->inputs[0]->kind == GFT_TF_INTS && ints.rank == 1 &&
         ints.count == m->output_count)
         return unpack_ints(m, &ints, err);
     GFT_TRY(gft_tf_take(m, 0, &x, err));
@@ -232,16 +233,36 @@ graft_status gft_tf_import_transpose(gft_tf_import *m, graft_error *err) {
 static bool fold_gather(const gft_tf_import *m, gft_tf_ints *y) {
     gft_tf_ints x;
     gft_tf_ints indices;
-    if (m->inputs[0]->kind != GFT_TF_INTS || !gft_tf_ints_of(m, 0, &x) ||
+    if (m->inputs[0]->kind != GFT_TF_INTS || !gft_tf_operand_of(m, 0, &x) ||
         !gft_tf_ints_of(m, 1, &indices) || x.rank != 1)
         return false;
-    *y = (gft_tf_ints){.rank = indices.rank, .count = indices.count, .dtype = x.dtype};
+    *y = (gft_tf_ints){.rank = indices.rank, .dtype = x.dtype};
     for (int32_t i = 0; i < indices.count; i++) {
         if (indices.values[i] < 0 || indices.values[i] >= x.count)
             return false;
-        y->values[i] = x.values[indices.values[i]];
+        (void)gft_tf_ints_push(y, &x, (int32_t)indices.values[i]);
     }
     return true;
+}
+
+/* batch_dims b along axis b: every index is a vector of one for gather_nd. */
+static graft_status gather_batches(gft_tf_import *m, const gft_value_id inputs[2],
+                                   int64_t batch_dims, int64_t axis, graft_error *err) {
+    const graft_shape *indices = &m->graph->values[inputs[1]].desc.shape;
+    const int32_t x_rank = m->graph->values[inputs[0]].desc.shape.rank;
+    const int64_t b = batch_dims < 0 ? batch_dims + indices->rank : batch_dims;
+    const int64_t at = axis < 0 ? axis + x_rank : axis;
+    if (b < 0 || b > indices->rank || at != b || indices->rank >= GRAFT_MAX_RANK)
+        return gft_tf_refuse("it gathers behind its batch dimensions", err);
+    const gft_gather_nd_attrs attrs = {(int32_t)b};
+    gft_shape_attrs wide = {.shape = *indices};
+    gft_value_id pair[2] = {inputs[0], -1};
+    gft_value_id out;
+    wide.shape.dims[wide.shape.rank++] = 1;
+    GFT_TRY(gft_tf_append(m, &gft_op_reshape, &wide, &inputs[1], 1, &pair[1], err));
+    GFT_TRY(gft_tf_append(m, &gft_op_gather_nd, &attrs, pair, 2, &out, err));
+    gft_tf_set_graph(m, 0, out);
+    return GRAFT_OK;
 }
 
 graft_status gft_tf_import_gather(gft_tf_import *m, graft_error *err) {
@@ -252,19 +273,20 @@ graft_status gft_tf_import_gather(gft_tf_import *m, graft_error *err) {
     if (m->input_count < 2)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has %d inputs, expected at least 2",
                         m->input_count);
-    if (gft_tf_get_int(m->node, "batch_dims", 0) != 0)
-        return gft_tf_refuse("it gathers with batch dimensions", err);
+    const int64_t batch_dims = gft_tf_get_int(m->node, "batch_dims", 0);
     if (strcmp(m->node->op, "GatherV2") == 0)
         GFT_TRY(gft_tf_need_known(m, 2, "axes", &axis, err));
     if (axis.count != 1 || axis.values[0] < -GRAFT_MAX_RANK || axis.values[0] >= GRAFT_MAX_RANK)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its axis is no axis");
-    if (fold_gather(m, &folded))
+    if (batch_dims == 0 && fold_gather(m, &folded))
         return gft_tf_set_ints(m, &folded, err);
     if (m->inputs[0]->kind == GFT_TF_VARIABLE)
         GFT_TRY(gft_graph_param(m->graph, m->inputs[0]->param, &inputs[0], err));
     else
         GFT_TRY(gft_tf_take(m, 0, &inputs[0], err));
     GFT_TRY(gft_tf_take(m, 1, &inputs[1], err));
+    if (batch_dims != 0)
+        return gather_batches(m, inputs, batch_dims, axis.values[0], err);
     const gft_axis_attrs attrs = {.axis = (int32_t)axis.values[0]};
     GFT_TRY(gft_tf_append(m, &gft_op_gather, &attrs, inputs, 2, &out, err));
     gft_tf_set_graph(m, 0, out);

@@ -9,20 +9,102 @@
 #include "models/tensorflow_ops_import.h"
 #include "ops/ops.h"
 
+/* The dimensions of input `input`; what is not known remembers where it comes from. */
+static graft_status dims_of(gft_tf_import *m, int32_t input, graft_dtype dtype, gft_tf_ints *y,
+                            graft_error *err) {
+    graft_tensor_desc x;
+    GFT_TRY(gft_tf_desc_of(m, input, &x, err));
+    *y = (gft_tf_ints){.rank = 1, .count = x.shape.rank, .dtype = dtype};
+    for (int32_t i = 0; i < x.shape.rank; i++) {
+        y->values[i] = x.shape.dims[i] < 0 ? GFT_TF_UNKNOWN : x.shape.dims[i];
+        if (x.shape.dims[i] < 0 && m->inputs[input]->kind == GFT_TF_GRAPH)
+            y->dims[i] = (gft_tf_dim){m->inputs[input]->id + 1, i, 1};
+    }
+    return GRAFT_OK;
+}
+
+static graft_status shape_in_graph(gft_tf_import *m, int32_t input, gft_value_id *out,
+                                   graft_error *err) {
+    const gft_cast_attrs attrs = {.dtype = gft_tf_get_type(m->node, "out_type", GRAFT_S32)};
+    gft_value_id x;
+    GFT_TRY(gft_tf_take(m, input, &x, err));
+    return gft_tf_append(m, &gft_op_shape_of, &attrs, &x, 1, out, err);
+}
+
+/* Shape, and ShapeN with as many outputs as inputs. */
 graft_status gft_tf_import_shape(gft_tf_import *m, graft_error *err) {
+    const graft_dtype dtype = gft_tf_get_type(m->node, "out_type", GRAFT_S32);
+    for (int32_t i = 0; i < m->output_count; i++) {
+        gft_tf_ints y;
+        gft_value_id id;
+        if (m->in_graph) {
+            GFT_TRY(shape_in_graph(m, i, &id, err));
+            gft_tf_set_graph(m, i, id);
+            continue;
+        }
+        GFT_TRY(dims_of(m, i, dtype, &y, err));
+        m->outputs[i].ints = gft_arena_memdup(m->arena, &y, sizeof y);
+        if (!m->outputs[i].ints)
+            return gft_fail_memory(err, sizeof y, "a shape");
+        m->outputs[i].kind = GFT_TF_INTS;
+    }
+    return GRAFT_OK;
+}
+
+graft_status gft_tf_import_size(gft_tf_import *m, graft_error *err) {
+    const graft_dtype dtype = gft_tf_get_type(m->node, "out_type", GRAFT_S32);
+    gft_tf_ints dims;
+    gft_value_id id;
+    if (m->in_graph) {
+        const gft_reduce_attrs all = {.axes = 1};
+        GFT_TRY(shape_in_graph(m, 0, &id, err));
+        GFT_TRY(gft_tf_append(m, &gft_op_reduce_prod, &all, &id, 1, &id, err));
+        gft_tf_set_graph(m, 0, id);
+        return GRAFT_OK;
+    }
+    GFT_TRY(dims_of(m, 0, dtype, &dims, err));
+    gft_tf_ints y = {.count = 1, .dtype = dtype, .values = {1}};
+    for (int32_t i = 0; i < dims.count; i++) {
+        if (dims.values[i] == GFT_TF_UNKNOWN || y.values[0] == GFT_TF_UNKNOWN ||
+            !gft_i64_mul(y.values[0], dims.values[i], &y.values[0]))
+            y.values[0] = GFT_TF_UNKNOWN;
+    }
+    return gft_tf_set_ints(m, &y, err);
+}
+
+graft_status gft_tf_import_rank(gft_tf_import *m, graft_error *err) {
     graft_tensor_desc x;
     GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
-    gft_tf_ints y = {
-        .rank = 1, .count = x.shape.rank, .dtype = gft_tf_get_type(m->node, "out_type", GRAFT_S32)};
-    for (int32_t i = 0; i < x.shape.rank; i++)
-        y.values[i] = x.shape.dims[i] < 0 ? GFT_TF_UNKNOWN : x.shape.dims[i];
+    const gft_tf_ints y = {.count = 1, .dtype = GRAFT_S32, .values = {x.shape.rank}};
+    return gft_tf_set_ints(m, &y, err);
+}
+
+/* The shape that two shapes broadcast to. */
+graft_status gft_tf_import_broadcast_args(gft_tf_import *m, graft_error *err) {
+    gft_tf_ints a;
+    gft_tf_ints b;
+    GFT_TRY(gft_tf_need_ints(m, 0, "shapes", &a, err));
+    GFT_TRY(gft_tf_need_ints(m, 1, "shapes", &b, err));
+    gft_tf_ints y = {.rank = 1, .dtype = a.dtype};
+    const int32_t count = a.count > b.count ? a.count : b.count;
+    const gft_tf_ints one = {.values = {1}};
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t ia = i - (count - a.count);
+        const int32_t ib = i - (count - b.count);
+        const int64_t va = ia < 0 ? 1 : a.values[ia];
+        const int64_t vb = ib < 0 ? 1 : b.values[ib];
+        const bool first =
+            ia >= 0 && va != 1 && (vb == 1 || va != GFT_TF_UNKNOWN || vb == GFT_TF_UNKNOWN);
+        if (!gft_tf_ints_push(&y, first ? &a : ib >= 0 ? &b : &one, first ? ia : ib >= 0 ? ib : 0))
+            return gft_tf_refuse("it is too long", err);
+    }
     return gft_tf_set_ints(m, &y, err);
 }
 
 /* Integers of rank 0 and 1 keep being integers under another rank of those. */
 static bool fold_rank(gft_tf_import *m, int32_t rank, gft_tf_ints *y) {
-    return gft_tf_ints_of(m, 0, y) && m->inputs[0]->kind == GFT_TF_INTS && rank >= 0 && rank <= 1 &&
-           (rank == 1 || y->count == 1);
+    return gft_tf_operand_of(m, 0, y) && m->inputs[0]->kind == GFT_TF_INTS && rank >= 0 &&
+           rank <= 1 && (rank == 1 || y->count == 1);
 }
 
 /* A reshape; there and back again is nothing. */
@@ -39,7 +121,7 @@ static graft_status reshape_to(gft_tf_import *m, const graft_shape *shape, graft
     return gft_tf_append_same(m, &gft_op_reshape, &attrs, 1, err);
 }
 
-static graft_status shape_of_ints(const gft_tf_ints *ints, graft_shape *out, graft_error *err) {
+graft_status gft_tf_shape_of_ints(const gft_tf_ints *ints, graft_shape *out, graft_error *err) {
     if (ints->count > GRAFT_MAX_RANK)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "rank %d, at most %d is supported", ints->count,
                         GRAFT_MAX_RANK);
@@ -63,7 +145,7 @@ graft_status gft_tf_import_reshape(gft_tf_import *m, graft_error *err) {
         folded.rank = target.count;
         return gft_tf_set_ints(m, &folded, err);
     }
-    GFT_TRY(shape_of_ints(&target, &shape, err));
+    GFT_TRY(gft_tf_shape_of_ints(&target, &shape, err));
     return reshape_to(m, &shape, err);
 }
 
@@ -115,66 +197,4 @@ graft_status gft_tf_import_squeeze(gft_tf_import *m, graft_error *err) {
         return gft_tf_set_ints(m, &folded, err);
     }
     return reshape_to(m, &y, err);
-}
-
-graft_status gft_tf_import_broadcast_to(gft_tf_import *m, graft_error *err) {
-    gft_tf_ints target;
-    gft_shape_attrs attrs = {.mean = false};
-    GFT_TRY(gft_tf_need_ints(m, 1, "dimensions", &target, err));
-    GFT_TRY(shape_of_ints(&target, &attrs.shape, err));
-    return gft_tf_append_same(m, &gft_op_broadcast_to, &attrs, 1, err);
-}
-
-/* Fill: integers for shapes, or a float constant of a known size. */
-graft_status gft_tf_import_fill(gft_tf_import *m, graft_error *err) {
-    gft_tf_ints target;
-    gft_tf_ints value;
-    graft_shape shape = {0};
-    float number;
-    size_t bytes;
-    GFT_TRY(gft_tf_need_known(m, 0, "dimensions", &target, err));
-    if (gft_tf_ints_of(m, 1, &value) && target.count <= 1) {
-        const int64_t count = target.count == 1 ? target.values[0] : 1;
-        if (count < 0 || count > GFT_TF_MAX_INTS)
-            return gft_tf_refuse("it is too large", err);
-        gft_tf_ints y = {.rank = target.count, .count = (int32_t)count, .dtype = value.dtype};
-        for (int64_t i = 0; i < count; i++)
-            y.values[i] = value.values[0];
-        return gft_tf_set_ints(m, &y, err);
-    }
-    GFT_TRY(shape_of_ints(&target, &shape, err));
-    const graft_tensor_desc desc = gft_desc_f32(shape);
-    if (!gft_tf_scalar_of(m, 1, &number) || !gft_desc_bytes(&desc, &bytes) ||
-        bytes > ((size_t)64 << 20))
-        return gft_tf_refuse("it is no small constant of type float32", err);
-    graft_tensor *tensor = gft_arena_alloc(m->arena, sizeof *tensor);
-    float *data = gft_arena_alloc(m->arena, bytes);
-    if (!tensor || !data)
-        return gft_fail_memory(err, bytes, "a constant");
-    for (size_t i = 0; i < bytes / sizeof *data; i++)
-        data[i] = number;
-    *tensor = (graft_tensor){m->name, desc, data, bytes};
-    m->outputs[0].kind = GFT_TF_CONST;
-    m->outputs[0].tensor = tensor;
-    return GRAFT_OK;
-}
-
-graft_status gft_tf_import_range(gft_tf_import *m, graft_error *err) {
-    gft_tf_ints bounds[3];
-    for (int32_t i = 0; i < 3; i++)
-        GFT_TRY(gft_tf_need_known(m, i, "bounds", &bounds[i], err));
-    const int64_t step = bounds[2].values[0];
-    if (bounds[0].count != 1 || bounds[1].count != 1 || bounds[2].count != 1 || step == 0)
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its bounds are no three numbers with a step");
-    gft_tf_ints y = {.rank = 1, .dtype = bounds[0].dtype};
-    int64_t value = bounds[0].values[0];
-    const int64_t limit = bounds[1].values[0];
-    while (step > 0 ? value < limit : value > limit) {
-        if (y.count == GFT_TF_MAX_INTS)
-            return gft_tf_refuse("it is too long", err);
-        y.values[y.count++] = value;
-        if (__builtin_add_overflow(value, step, &value))
-            break;
-    }
-    return gft_tf_set_ints(m, &y, err);
 }

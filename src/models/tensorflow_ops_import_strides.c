@@ -72,7 +72,7 @@ static graft_status spread(strides *s, int32_t rank, graft_error *err) {
 /* Of a shape: integers stay integers. */
 static bool fold_strides(const gft_tf_import *m, const strides *s, gft_tf_ints *y) {
     gft_tf_ints x;
-    if (m->inputs[0]->kind == GFT_TF_GRAPH || !gft_tf_ints_of(m, 0, &x) || x.rank != 1 ||
+    if (m->inputs[0]->kind == GFT_TF_GRAPH || !gft_tf_operand_of(m, 0, &x) || x.rank != 1 ||
         s->attrs.stride[0] == 0)
         return false;
     const int64_t step = s->attrs.stride[0];
@@ -84,15 +84,13 @@ static bool fold_strides(const gft_tf_import *m, const strides *s, gft_tf_ints *
         if (at < 0 || at >= x.count)
             return false;
         y->rank = 0;
-        y->count = 1;
-        y->values[0] = x.values[at];
-        return true;
+        return gft_tf_ints_push(y, &x, (int32_t)at);
     }
     end += end < 0 && end > INT64_MIN ? x.count : 0;
     at = step > 0 ? gft_i64_max(at, 0) : gft_i64_min(at, x.count - 1);
     end = step > 0 ? gft_i64_min(end, x.count) : gft_i64_max(end, -1);
     for (; step > 0 ? at < end : at > end; at += step) {
-        y->values[y->count++] = x.values[at];
+        (void)gft_tf_ints_push(y, &x, (int32_t)at);
         if (step > x.count || step < -(int64_t)x.count)
             break;
     }

@@ -10,6 +10,7 @@
 #include "models/tensorflow_ops_import.h"
 
 #define MAX_SPREAD_BYTES ((size_t)256 << 20) /* of a constant written as a short list */
+#define MAX_DEPTH 100                        /* of nodes read again for the graph */
 #define MAX_ALL_BYTES ((size_t)2 << 30)      /* of all that is made while reading */
 
 /* ---- attributes ---- */
@@ -59,6 +60,16 @@ const int64_t *gft_tf_get_ints(const Tensorflow__NodeDef *node, const char *key,
     return list ? a->list->i : NULL;
 }
 
+bool gft_tf_text_at(const Tensorflow__NodeDef *node, const char *key, size_t index,
+                    const char **text, size_t *length) {
+    const Tensorflow__AttrValue *a = gft_tf_find_attr(node, key);
+    if (!a || a->value_case != TENSORFLOW__ATTR_VALUE__VALUE_LIST || index >= a->list->n_s)
+        return false;
+    *text = (const char *)a->list->s[index].data;
+    *length = a->list->s[index].len;
+    return true;
+}
+
 /* ---- values ---- */
 
 graft_status gft_tf_refuse(const char *why, graft_error *err) {
@@ -70,18 +81,54 @@ static graft_status no_input(const gft_tf_import *m, int32_t input, graft_error 
                     m->input_count, input + 1);
 }
 
-/* Integers as a constant of the graph. */
-static graft_status ints_in_graph(gft_tf_import *m, const gft_tf_ints *ints, gft_value_id *out,
+/* Integers that depend on a run: their node is read again, now into the graph. */
+static graft_status compute(gft_tf_import *m, gft_tf_value *value, graft_error *err) {
+    const gft_tf_recipe *r = value->recipe;
+    if (!r || m->depth >= MAX_DEPTH)
+        return gft_tf_refuse("computes with a dimension that is not known before the model runs",
+                             err);
+    gft_tf_import again = {.graph = m->graph,
+                           .arena = m->arena,
+                           .map = m->map,
+                           .node = r->node,
+                           .name = r->name,
+                           .inputs = r->inputs,
+                           .input_count = r->input_count,
+                           .output_count = r->output_count,
+                           .in_graph = true,
+                           .depth = m->depth + 1};
+    again.outputs = gft_arena_array(m->arena, (size_t)r->output_count, sizeof *again.outputs);
+    if (!again.outputs)
+        return gft_fail_memory(err, (size_t)r->output_count * sizeof *again.outputs, "a node");
+    for (int32_t i = 0; i < r->output_count; i++)
+        again.outputs[i].id = -1;
+    GFT_TRY(gft_tf_import_node(&again, err));
+    if (again.outputs[r->output].kind != GFT_TF_GRAPH)
+        return gft_tf_refuse("computes with a dimension that is not known before the model runs",
+                             err);
+    value->id = again.outputs[r->output].id;
+    return GRAFT_OK;
+}
+
+/* Integers as a constant of the graph, or computed there where some are not known. */
+static graft_status ints_in_graph(gft_tf_import *m, gft_tf_value *value, gft_value_id *out,
                                   graft_error *err) {
+    const gft_tf_ints *ints = value->ints;
     const graft_tensor_desc desc = {ints->dtype, {ints->rank, {ints->count}}, NULL};
     int32_t narrow[GFT_TF_MAX_INTS];
-    for (int32_t i = 0; i < ints->count; i++) {
+    uint8_t truth[GFT_TF_MAX_INTS];
+    for (int32_t i = 0; i < ints->count && value->id < 0; i++) {
         if (ints->values[i] == GFT_TF_UNKNOWN)
-            return gft_tf_refuse(
-                "computes with a dimension that is not known before the model runs", err);
+            GFT_TRY(compute(m, value, err));
         narrow[i] = (int32_t)ints->values[i];
+        truth[i] = ints->values[i] != 0;
     }
-    const void *data = ints->dtype == GRAFT_S64 ? (const void *)ints->values : (const void *)narrow;
+    *out = value->id;
+    if (value->id >= 0)
+        return GRAFT_OK;
+    const void *data = ints->dtype == GRAFT_S64    ? (const void *)ints->values
+                       : ints->dtype == GRAFT_BOOL ? (const void *)truth
+                                                   : (const void *)narrow;
     return gft_graph_const(m->graph, m->name, &desc, data, true, out, err);
 }
 
@@ -98,7 +145,7 @@ graft_status gft_tf_value_in_graph(gft_tf_import *m, gft_tf_value *value, gft_va
         *out = value->id;
         return GRAFT_OK;
     case GFT_TF_INTS:
-        return ints_in_graph(m, value->ints, out, err);
+        return ints_in_graph(m, value, out, err);
     default:
         return gft_tf_refuse("takes a value that is no tensor of numbers", err);
     }
@@ -143,14 +190,27 @@ bool gft_tf_ints_of(const gft_tf_import *m, int32_t input, gft_tf_ints *out) {
         return false;
     const graft_tensor_desc *desc = &value->tensor->desc;
     const int64_t count = gft_shape_elems(&desc->shape);
-    if ((desc->dtype != GRAFT_S32 && desc->dtype != GRAFT_S64) || count < 0 ||
-        count > GFT_TF_MAX_INTS)
+    if ((desc->dtype != GRAFT_S32 && desc->dtype != GRAFT_S64 && desc->dtype != GRAFT_BOOL) ||
+        count < 0 || count > GFT_TF_MAX_INTS)
         return false;
     *out = (gft_tf_ints){
         .rank = desc->shape.rank == 0 ? 0 : 1, .count = (int32_t)count, .dtype = desc->dtype};
     for (int64_t i = 0; i < count; i++)
-        out->values[i] = desc->dtype == GRAFT_S32 ? ((const int32_t *)value->tensor->data)[i]
-                                                  : ((const int64_t *)value->tensor->data)[i];
+        out->values[i] = desc->dtype == GRAFT_S32   ? ((const int32_t *)value->tensor->data)[i]
+                         : desc->dtype == GRAFT_S64 ? ((const int64_t *)value->tensor->data)[i]
+                                                    : ((const uint8_t *)value->tensor->data)[i];
+    return true;
+}
+
+bool gft_tf_operand_of(const gft_tf_import *m, int32_t input, gft_tf_ints *out) {
+    return !m->in_graph && gft_tf_ints_of(m, input, out);
+}
+
+bool gft_tf_ints_push(gft_tf_ints *to, const gft_tf_ints *list, int32_t from) {
+    if (to->count >= GFT_TF_MAX_INTS)
+        return false;
+    to->dims[to->count] = list->dims[from];
+    to->values[to->count++] = list->values[from];
     return true;
 }
 
@@ -189,7 +249,45 @@ graft_status gft_tf_set_ints(gft_tf_import *m, const gft_tf_ints *ints, graft_er
     if (!m->outputs[0].ints)
         return gft_fail_memory(err, sizeof *ints, "a shape");
     m->outputs[0].kind = GFT_TF_INTS;
+    m->outputs[0].id = -1;
     return GRAFT_OK;
+}
+
+graft_status gft_tf_set_const(gft_tf_import *m, const graft_tensor_desc *desc, void *data,
+                              graft_error *err) {
+    graft_tensor *tensor = gft_arena_alloc(m->arena, sizeof *tensor);
+    size_t bytes = 0;
+    if (!tensor || !data)
+        return gft_fail_memory(err, sizeof *tensor, "a constant");
+    if (!gft_desc_bytes(desc, &bytes))
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "a constant without a size");
+    *tensor = (graft_tensor){m->name, *desc, data, bytes};
+    m->outputs[0].kind = GFT_TF_CONST;
+    m->outputs[0].tensor = tensor;
+    m->outputs[0].id = -1;
+    return GRAFT_OK;
+}
+
+graft_status gft_tf_number(gft_tf_import *m, graft_dtype dtype, double number, gft_value_id *out,
+                           graft_error *err) {
+    const graft_tensor_desc desc = {dtype, gft_shape_0(), NULL};
+    const float f32 = (float)number;
+    const int32_t s32 = (int32_t)number;
+    const int64_t s64 = (int64_t)number;
+    const uint8_t truth = number != 0.0;
+    const void *data = dtype == GRAFT_F32   ? (const void *)&f32
+                       : dtype == GRAFT_S32 ? (const void *)&s32
+                       : dtype == GRAFT_S64 ? (const void *)&s64
+                                            : (const void *)&truth;
+    if (dtype != GRAFT_F32 && dtype != GRAFT_S32 && dtype != GRAFT_S64 && dtype != GRAFT_BOOL)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "it computes in %s", graft_dtype_name(dtype));
+    return gft_graph_const(m->graph, m->name, &desc, data, true, out, err);
+}
+
+graft_status gft_tf_apply(gft_tf_import *m, const gft_op *op, gft_value_id a, gft_value_id b,
+                          gft_value_id *out, graft_error *err) {
+    const gft_value_id inputs[2] = {a, b};
+    return gft_tf_append(m, op, NULL, inputs, b < 0 ? 1 : 2, out, err);
 }
 
 void gft_tf_set_graph(gft_tf_import *m, int32_t output, gft_value_id id) {

@@ -90,6 +90,7 @@
     X(cast)                                                                                        \
     X(identity)                                                                                    \
     X(fill_like)                                                                                   \
+    X(shape_of)                                                                                    \
     X(dropout)                                                                                     \
     X(dropout_grad)                                                                                \
     /* normalisation, softmax, losses */                                                           \

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "ops/grad_build.h"
 #include "ops/gradients.h"
 #include "ops/grid.h"
@@ -44,6 +45,17 @@ static graft_status check_attrs(const gft_resize_attrs *a, graft_error *err) {
     return GRAFT_OK;
 }
 
+/* The size for pictures of shape x; -1 where that is not known. */
+static gft_resize_attrs sized(const gft_resize_attrs *a, const graft_shape *x) {
+    gft_resize_attrs y = *a;
+    if (a->scale_h > 0)
+        y.height =
+            x->dims[1] < 0 || !gft_i64_mul(x->dims[1], a->scale_h, &y.height) ? -1 : y.height;
+    if (a->scale_w > 0)
+        y.width = x->dims[2] < 0 || !gft_i64_mul(x->dims[2], a->scale_w, &y.width) ? -1 : y.width;
+    return y;
+}
+
 static graft_status check_not_empty(const gft_resize_attrs *a, const graft_shape *x,
                                     graft_error *err) {
     if ((x->dims[1] == 0 && a->height > 0) || (x->dims[2] == 0 && a->width > 0)) {
@@ -60,8 +72,9 @@ static graft_status infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_check_f32(in, err));
     GFT_TRY(gft_check_rank(in, 0, 4, err));
     GFT_TRY(check_attrs(attrs, err));
-    GFT_TRY(check_not_empty(attrs, x, err));
-    in->outputs[0] = gft_desc_f32(gft_shape_4(x->dims[0], attrs->height, attrs->width, x->dims[3]));
+    const gft_resize_attrs size = sized(attrs, x);
+    GFT_TRY(check_not_empty(&size, x, err));
+    in->outputs[0] = gft_desc_f32(gft_shape_4(x->dims[0], size.height, size.width, x->dims[3]));
     return GRAFT_OK;
 }
 
@@ -187,16 +200,16 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(check_attrs(&attrs->resize, err));
     if (x.rank == 4 && x.dims[0] < 0)
         x.dims[0] = dy->dims[0];
+    const gft_resize_attrs size = x.rank == 4 ? sized(&attrs->resize, &x) : attrs->resize;
     const graft_shape y =
-        x.rank == 4 ? gft_shape_4(x.dims[0], attrs->resize.height, attrs->resize.width, x.dims[3])
-                    : x;
+        x.rank == 4 ? gft_shape_4(x.dims[0], size.height, size.width, x.dims[3]) : x;
     if (x.rank != 4 || !gft_shape_matches(dy, &y)) {
         char text_a[GFT_DESC_TEXT_BYTES];
         char text_b[GFT_DESC_TEXT_BYTES];
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
                         gft_shape_text(dy, text_a), gft_shape_text(&y, text_b));
     }
-    GFT_TRY(check_not_empty(&attrs->resize, &x, err));
+    GFT_TRY(check_not_empty(&size, &x, err));
     in->outputs[0] = gft_desc_f32(x);
     return GRAFT_OK;
 }

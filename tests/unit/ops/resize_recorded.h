@@ -7,16 +7,16 @@ static const struct {
     gft_resize_attrs attrs;
     float want[12];
 } recorded[] = {
-    {{3, 4, GFT_RESIZE_BILINEAR, false, false},
+    {{3, 4, GFT_RESIZE_BILINEAR, false, false, 0, 0},
      {1.0f, 1.75f, 2.5f, 3.0f, 3.0f, 3.75f, 4.5f, 5.0f, 4.0f, 4.75f, 5.5f, 6.0f}},
-    {{3, 4, GFT_RESIZE_BILINEAR, true, false},
+    {{3, 4, GFT_RESIZE_BILINEAR, true, false, 0, 0},
      {1.0f, 1.6666667f, 2.3333335f, 3.0f, 2.5f, 3.1666665f, 3.8333335f, 4.5f, 4.0f, 4.6666665f, 5.3333335f, 6.0f}},
-    {{3, 4, GFT_RESIZE_BILINEAR, false, true},
+    {{3, 4, GFT_RESIZE_BILINEAR, false, true, 0, 0},
      {1.0f, 1.625f, 2.375f, 3.0f, 2.5f, 3.125f, 3.875f, 4.5f, 4.0f, 4.625f, 5.375f, 6.0f}},
-    {{3, 4, GFT_RESIZE_NEAREST, false, false},
+    {{3, 4, GFT_RESIZE_NEAREST, false, false, 0, 0},
      {1.0f, 1.0f, 2.0f, 3.0f, 1.0f, 1.0f, 2.0f, 3.0f, 4.0f, 4.0f, 5.0f, 6.0f}},
-    {{3, 4, GFT_RESIZE_NEAREST, true, false},
+    {{3, 4, GFT_RESIZE_NEAREST, true, false, 0, 0},
      {1.0f, 2.0f, 2.0f, 3.0f, 4.0f, 5.0f, 5.0f, 6.0f, 4.0f, 5.0f, 5.0f, 6.0f}},
-    {{3, 4, GFT_RESIZE_NEAREST, false, true},
+    {{3, 4, GFT_RESIZE_NEAREST, false, true, 0, 0},
      {1.0f, 2.0f, 2.0f, 3.0f, 4.0f, 5.0f, 5.0f, 6.0f, 4.0f, 5.0f, 5.0f, 6.0f}},
 };
