@@ -163,6 +163,10 @@ GRAFT_MUST_CHECK graft_status gft_tfl_node_end(gft_tfl_node *node, int8_t activa
 /** Labels, normalisation and card from the file's metadata; what is damaged there is an error. */
 GRAFT_MUST_CHECK graft_status gft_tfl_read_metadata(gft_tfl_reader *r, graft_error *err);
 
+/* ---- tflite_read_patterns.c ---- */
+/** Undoes what the converter folded into biases; changes parameters that this graph alone uses. */
+GRAFT_MUST_CHECK graft_status gft_tfl_unfold(gft_graph *graph, graft_error *err);
+
 /* ---- families ---- */
 #define GFT_TFL_DECLARE(name) graft_status gft_tfl_read_##name(gft_tfl_op *m, graft_error *err)
 GFT_TFL_DECLARE(conv2d);

@@ -138,6 +138,8 @@ static graft_status build(gft_tfl_graph *g, graft_error *err) {
     GFT_TRY(read_operators(g, err));
     for (int32_t i = 0; i < s->output_count; i++)
         GFT_TRY(add_output(g, &s->outputs[i], err));
+    if (g->reader->file->signature_count <= 1)
+        GFT_TRY(gft_tfl_unfold(g->graph, err));
     GFT_TRY(gft_sm_join_patterns(g->graph, err));
     return gft_graph_sweep(g->graph, err);
 }
