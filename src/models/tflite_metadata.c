@@ -66,12 +66,25 @@ static gft_flat_ref put_content(gft_flat_builder *b, const graft_model *model,
     return gft_flat_table_end(b);
 }
 
-/* Pictures go in as they are, 0..255: (x - 0) / 1. */
-static gft_flat_ref put_normalisation(gft_flat_builder *b) {
-    const float mean = 0.0f;
-    const float deviation = 1.0f;
-    const gft_flat_ref means = gft_flat_put_f32s(b, &mean, 1);
-    const gft_flat_ref deviations = gft_flat_put_f32s(b, &deviation, 1);
+/* (x - mean) / std of pixels 0..255: what the model says, else pictures as they are. */
+typedef struct rule {
+    float mean[4], std[4];
+    size_t count; /* 0: nothing is known */
+} rule;
+
+static rule rule_of(const graft_model *model, bool picture) {
+    rule r = {{0.0f}, {1.0f}, picture && model->has_preprocess ? 1 : 0};
+    if (picture && model->normalise_count > 0) {
+        r.count = (size_t)model->normalise_count;
+        memcpy(r.mean, model->normalise_mean, r.count * sizeof *r.mean);
+        memcpy(r.std, model->normalise_std, r.count * sizeof *r.std);
+    }
+    return r;
+}
+
+static gft_flat_ref put_normalisation(gft_flat_builder *b, const rule *r) {
+    const gft_flat_ref means = gft_flat_put_f32s(b, r->mean, r->count);
+    const gft_flat_ref deviations = gft_flat_put_f32s(b, r->std, r->count);
     gft_flat_table(b);
     gft_flat_field_ref(b, NORMALIZATION_MEAN, means);
     gft_flat_field_ref(b, NORMALIZATION_STD, deviations);
@@ -83,11 +96,16 @@ static gft_flat_ref put_normalisation(gft_flat_builder *b) {
     return gft_flat_put_refs(b, &unit, 1);
 }
 
-static gft_flat_ref put_range(gft_flat_builder *b) {
-    const float low = 0.0f;
-    const float high = 255.0f;
-    const gft_flat_ref most = gft_flat_put_f32s(b, &high, 1);
-    const gft_flat_ref least = gft_flat_put_f32s(b, &low, 1);
+/* The least and greatest numbers that pictures become. */
+static gft_flat_ref put_range(gft_flat_builder *b, const rule *r) {
+    float low[4];
+    float high[4];
+    for (size_t i = 0; i < r->count; i++) {
+        low[i] = (0.0f - r->mean[i]) / r->std[i];
+        high[i] = (255.0f - r->mean[i]) / r->std[i];
+    }
+    const gft_flat_ref most = gft_flat_put_f32s(b, high, r->count);
+    const gft_flat_ref least = gft_flat_put_f32s(b, low, r->count);
     gft_flat_table(b);
     gft_flat_field_ref(b, STATS_MAX, most);
     gft_flat_field_ref(b, STATS_MIN, least);
@@ -108,12 +126,12 @@ static gft_flat_ref put_labels(gft_flat_builder *b) {
 static gft_flat_ref put_input(gft_flat_builder *b, const graft_model *model,
                               const gft_tflw_binding *input, const gft_tflw_tensor *t) {
     const bool picture = is_picture(t);
-    const bool known = picture && model->has_preprocess; /* that it takes 0..255 */
+    const rule r = rule_of(model, picture);
     const gft_flat_ref name = gft_flat_put_string(b, input->name);
-    const gft_flat_ref text = known ? gft_flat_put_string(b, "an RGB picture, values 0..255") : 0;
+    const gft_flat_ref text = picture ? gft_flat_put_string(b, "an RGB picture") : 0;
     const gft_flat_ref content = put_content(b, model, t, picture);
-    const gft_flat_ref units = known ? put_normalisation(b) : 0;
-    const gft_flat_ref range = known ? put_range(b) : 0;
+    const gft_flat_ref units = r.count ? put_normalisation(b, &r) : 0;
+    const gft_flat_ref range = r.count ? put_range(b, &r) : 0;
     gft_flat_table(b);
     gft_flat_field_ref(b, TENSOR_NAME, name);
     gft_flat_field_ref(b, TENSOR_DESCRIPTION, text);
@@ -165,7 +183,7 @@ static graft_status put_all(gft_flat_builder *b, const graft_model *model,
     const gft_flat_ref parser = gft_flat_put_string(b, PARSER);
     const gft_flat_ref text =
         labelled >= 0 ? gft_flat_put_string(b, "A classifier of pictures made by Graft.") : 0;
-    const gft_flat_ref name = gft_flat_put_string(b, g->key);
+    const gft_flat_ref name = gft_flat_put_string(b, file->signatures[0].key);
     gft_flat_table(b);
     gft_flat_field_ref(b, MODEL_NAME, name);
     gft_flat_field_ref(b, MODEL_DESCRIPTION, text);

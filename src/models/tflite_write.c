@@ -152,10 +152,78 @@ static graft_status walk(gft_tflw_walk *w, graft_error *err) {
     return GRAFT_OK;
 }
 
+static bool same_ids(const int32_t *a, const int32_t *b, int32_t count) {
+    return count == 0 || memcmp(a, b, (size_t)count * sizeof *a) == 0;
+}
+
+static bool same_ops(const gft_tflw_op *a, const gft_tflw_op *b) {
+    if (a->op != b->op || a->options_type != b->options_type || a->input_count != b->input_count ||
+        a->output_count != b->output_count || a->option_count != b->option_count ||
+        !same_ids(a->inputs, b->inputs, a->input_count) ||
+        !same_ids(a->outputs, b->outputs, a->output_count))
+        return false;
+    for (int32_t i = 0; i < a->option_count; i++) {
+        const gft_tflw_option *x = &a->options[i];
+        const gft_tflw_option *y = &b->options[i];
+        if (x->field != y->field || x->bytes != y->bytes || x->value != y->value ||
+            memcmp(&x->real, &y->real, sizeof x->real) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool same_tensors(const gft_tflw_tensor *a, const gft_tflw_tensor *b) {
+    return a->type == b->type && a->buffer == b->buffer && gft_shape_equal(&a->shape, &b->shape) &&
+           a->quant.count == b->quant.count && a->quant.axis == b->quant.axis &&
+           (a->quant.count == 0 ||
+            (memcmp(a->quant.scales, b->quant.scales,
+                    (size_t)a->quant.count * sizeof *a->quant.scales) == 0 &&
+             memcmp(a->quant.zero_points, b->quant.zero_points,
+                    (size_t)a->quant.count * sizeof *a->quant.zero_points) == 0));
+}
+
+/* Equal but for names. */
+static bool same_subgraphs(const gft_tflw_subgraph *a, const gft_tflw_subgraph *b) {
+    if (a->tensor_count != b->tensor_count || a->op_count != b->op_count ||
+        a->input_count != b->input_count || a->output_count != b->output_count)
+        return false;
+    for (int32_t i = 0; i < a->tensor_count; i++) {
+        if (!same_tensors(&a->tensors[i], &b->tensors[i]))
+            return false;
+    }
+    for (int32_t i = 0; i < a->op_count; i++) {
+        if (!same_ops(&a->ops[i], &b->ops[i]))
+            return false;
+    }
+    for (int32_t i = 0; i < a->input_count; i++) {
+        if (a->inputs[i].tensor != b->inputs[i].tensor)
+            return false;
+    }
+    for (int32_t i = 0; i < a->output_count; i++) {
+        if (a->outputs[i].tensor != b->outputs[i].tensor)
+            return false;
+    }
+    return true;
+}
+
+/* Keras exports the same function as "serve" and "serving_default": one subgraph serves both. */
+static void add_key(gft_tflw_file *file, const char *key) {
+    const int32_t last = file->subgraph_count - 1;
+    const gft_tflw_subgraph *g = &file->subgraphs[last];
+    int32_t i = 0;
+    while (i < last && !same_subgraphs(&file->subgraphs[i], g))
+        i++;
+    file->signatures[file->signature_count++] = (gft_tflw_signature){key, i, g->inputs, g->outputs};
+    if (i < last) {
+        file->spare[file->spare_count++] = *g;
+        file->subgraph_count--;
+    }
+}
+
 static graft_status add_signature(gft_tflw_file *file, const gft_signature *signature,
                                   gft_tflite_weights weights, graft_error *err) {
     gft_tflw_subgraph *g = &file->subgraphs[file->subgraph_count++];
-    g->key = signature->name;
+    *g = (gft_tflw_subgraph){.graph = NULL};
     GFT_TRY(gft_graph_clone(signature->graph, &g->graph, err));
     gft_tflw_walk w = {.file = file, .g = g, .graph = g->graph, .weights = weights, .err = err};
     GFT_TRY(simplify(&w, g->graph, err));
@@ -167,6 +235,7 @@ static graft_status add_signature(gft_tflw_file *file, const gft_signature *sign
         int32_t *most = &file->versions[g->ops[i].op];
         *most = *most < version ? version : *most;
     }
+    add_key(file, signature->name);
     return GRAFT_OK;
 }
 
@@ -182,12 +251,17 @@ static graft_status add_metadata(gft_tflw_file *file, const graft_model *model, 
     return gft_tflite_metadata(model, file, err);
 }
 
+static void free_subgraph(gft_tflw_subgraph *g) {
+    gft_graph_free(g->graph);
+    gft_free(g->tensors);
+    gft_free(g->ops);
+}
+
 static void deinit(gft_tflw_file *file) {
-    for (int32_t i = 0; i < file->subgraph_count; i++) {
-        gft_graph_free(file->subgraphs[i].graph);
-        gft_free(file->subgraphs[i].tensors);
-        gft_free(file->subgraphs[i].ops);
-    }
+    for (int32_t i = 0; i < file->subgraph_count; i++)
+        free_subgraph(&file->subgraphs[i]);
+    for (int32_t i = 0; i < file->spare_count; i++)
+        free_subgraph(&file->spare[i]);
     gft_free(file->buffers);
     gft_arena_deinit(&file->arena);
 }

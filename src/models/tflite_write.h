@@ -70,9 +70,7 @@ typedef struct gft_tflw_binding {
     int32_t tensor;
 } gft_tflw_binding;
 
-/* A signature and its subgraph. */
 typedef struct gft_tflw_subgraph {
-    const char *key;
     gft_graph *graph; /* owned: constants lie in it */
     gft_tflw_tensor *tensors;
     gft_tflw_op *ops;
@@ -81,6 +79,14 @@ typedef struct gft_tflw_subgraph {
     gft_tflw_binding *outputs;
     int32_t input_count, output_count;
 } gft_tflw_subgraph;
+
+/* Signatures over equal graphs share one. */
+typedef struct gft_tflw_signature {
+    const char *key;
+    int32_t subgraph;
+    const gft_tflw_binding *inputs;
+    const gft_tflw_binding *outputs;
+} gft_tflw_signature;
 
 typedef struct gft_tflw_metadata {
     const char *name;
@@ -102,7 +108,9 @@ typedef struct gft_tflw_file {
     gft_tflw_buffer *buffers; /* 0 is empty */
     int32_t buffer_count, buffer_capacity;
     gft_tflw_subgraph subgraphs[GFT_MODEL_MAX_SIGNATURES];
-    int32_t subgraph_count;
+    gft_tflw_signature signatures[GFT_MODEL_MAX_SIGNATURES];
+    gft_tflw_subgraph spare[GFT_MODEL_MAX_SIGNATURES]; /* equal to others: not written */
+    int32_t subgraph_count, signature_count, spare_count;
     int32_t versions[256]; /* of each operator used, 0: not used */
     gft_tflw_metadata metadata[GFT_TFLW_MAX_METADATA];
     int32_t metadata_count;
@@ -170,6 +178,8 @@ typedef struct gft_tflw_walk {
 GRAFT_MUST_CHECK graft_status gft_tflw_find_roles(gft_tflw_walk *w, graft_error *err);
 /** Whether a value is integers behind a dequantize node (reshapes between); the node's id or -1. */
 gft_node_id gft_tflw_dequantize_of(const gft_graph *graph, gft_value_id value);
+/** A constant float32 of one element. */
+bool gft_tflw_is_number(const gft_graph *graph, gft_value_id value);
 /**
  * The quantisation of integers that are input 0 of a dequantize or the result of a quantize node.
  */
@@ -189,8 +199,11 @@ gft_tflite_type gft_tflw_type(graft_dtype dtype); /* -1: TFLite has none */
 
 /** Tensor of the node's input i: integers where the node's role says so. */
 int32_t gft_tflw_in(gft_tflw_walk *w, int32_t i);
-/** Tensor of any float or integer value of the graph, as it is. */
-int32_t gft_tflw_value(gft_tflw_walk *w, gft_value_id value);
+/**
+ * Tensor of any float or integer value of the graph, as it is; a constant without a name is named
+ * "part".
+ */
+int32_t gft_tflw_value(gft_tflw_walk *w, gft_value_id value, const char *part);
 /** Tensor of the node's result (of what was fused, of the integers behind it). */
 int32_t gft_tflw_out(gft_tflw_walk *w, int32_t i);
 /**
@@ -287,7 +300,8 @@ typedef struct gft_tflw_entry {
 enum {
     GFT_TFLW_INTEGER = 1u << 0, /* there is a kernel for integers */
     GFT_TFLW_FUSES = 1u << 1,   /* relu and relu6 go into the operator */
-    GFT_TFLW_SAME = 1u << 2     /* integers keep scale and zero point: those of input 0 */
+    GFT_TFLW_SAME = 1u << 2,    /* integers keep scale and zero point: those of input 0 */
+    GFT_TFLW_NUMBERS = 1u << 3  /* integers with a single number as the other operand */
 };
 const gft_tflw_entry *gft_tflw_find(const gft_op *op);
 

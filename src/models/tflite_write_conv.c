@@ -200,7 +200,7 @@ static void fully_connected(gft_tflw_walk *w, int32_t x, const ending *e, bool h
                             gft_tflw_layout layout) {
     int32_t inputs[3] = {x, gft_tflw_weights(w, 1, layout), -1};
     if (has_bias)
-        inputs[2] = gft_tflw_in(w, 2);
+        inputs[2] = gft_tflw_bias(w, 2, 0);
     gft_tflw_op *op = gft_tflw_add(w, GFT_TFLITE_OP_FULLY_CONNECTED, inputs, 3, e->out);
     const bool hybrid = gft_tflw_ok(w) && inputs[1] >= 0 && w->g->tensors[inputs[1]].quant.scales &&
                         !gft_tflw_role_of(w)->integer;

@@ -112,12 +112,12 @@ static gft_flat_ref put_ends(writing *w, const gft_tflw_binding *bindings, int32
     return gft_flat_put_i32s(&w->b, tensors, (size_t)count);
 }
 
-static gft_flat_ref put_subgraph(writing *w, const gft_tflw_subgraph *g) {
+static gft_flat_ref put_subgraph(writing *w, const gft_tflw_subgraph *g, const char *key) {
     gft_flat_ref *ops = refs(w, (size_t)g->op_count);
     gft_flat_ref *tensors = refs(w, (size_t)g->tensor_count);
     if (!ops || !tensors)
         return 0;
-    const gft_flat_ref name = gft_flat_put_string(&w->b, g == w->file->subgraphs ? "main" : g->key);
+    const gft_flat_ref name = gft_flat_put_string(&w->b, key);
     for (int32_t i = g->op_count - 1; i >= 0; i--)
         ops[i] = put_op(w, &g->ops[i]);
     const gft_flat_ref op_list = gft_flat_put_refs(&w->b, ops, (size_t)g->op_count);
@@ -135,10 +135,17 @@ static gft_flat_ref put_subgraph(writing *w, const gft_tflw_subgraph *g) {
     return gft_flat_table_end(&w->b);
 }
 
+static const char *first_key(const writing *w, int32_t subgraph) {
+    int32_t i = 0;
+    while (w->file->signatures[i].subgraph != subgraph)
+        i++;
+    return w->file->signatures[i].key;
+}
+
 static gft_flat_ref put_subgraphs(writing *w) {
     gft_flat_ref items[GFT_MODEL_MAX_SIGNATURES];
     for (int32_t i = w->file->subgraph_count - 1; i >= 0; i--)
-        items[i] = put_subgraph(w, &w->file->subgraphs[i]);
+        items[i] = put_subgraph(w, &w->file->subgraphs[i], i == 0 ? "main" : first_key(w, i));
     return gft_flat_put_refs(&w->b, items, (size_t)w->file->subgraph_count);
 }
 
@@ -156,19 +163,20 @@ static gft_flat_ref put_map(writing *w, const gft_tflw_binding *bindings, int32_
 
 static gft_flat_ref put_signatures(writing *w) {
     gft_flat_ref items[GFT_MODEL_MAX_SIGNATURES];
-    for (int32_t i = w->file->subgraph_count - 1; i >= 0; i--) {
-        const gft_tflw_subgraph *g = &w->file->subgraphs[i];
-        const gft_flat_ref key = gft_flat_put_string(&w->b, g->key);
-        const gft_flat_ref outputs = put_map(w, g->outputs, g->output_count);
-        const gft_flat_ref inputs = put_map(w, g->inputs, g->input_count);
+    for (int32_t i = w->file->signature_count - 1; i >= 0; i--) {
+        const gft_tflw_signature *s = &w->file->signatures[i];
+        const gft_tflw_subgraph *g = &w->file->subgraphs[s->subgraph];
+        const gft_flat_ref key = gft_flat_put_string(&w->b, s->key);
+        const gft_flat_ref outputs = put_map(w, s->outputs, g->output_count);
+        const gft_flat_ref inputs = put_map(w, s->inputs, g->input_count);
         gft_flat_table(&w->b);
         gft_flat_field_ref(&w->b, GFT_TFLITE_SIGNATURE_DEF_INPUTS, inputs);
         gft_flat_field_ref(&w->b, GFT_TFLITE_SIGNATURE_DEF_OUTPUTS, outputs);
         gft_flat_field_ref(&w->b, GFT_TFLITE_SIGNATURE_DEF_SIGNATURE_KEY, key);
-        gft_flat_scalar(&w->b, GFT_TFLITE_SIGNATURE_DEF_SUBGRAPH_INDEX, 4, i, 0);
+        gft_flat_scalar(&w->b, GFT_TFLITE_SIGNATURE_DEF_SUBGRAPH_INDEX, 4, s->subgraph, 0);
         items[i] = gft_flat_table_end(&w->b);
     }
-    return gft_flat_put_refs(&w->b, items, (size_t)w->file->subgraph_count);
+    return gft_flat_put_refs(&w->b, items, (size_t)w->file->signature_count);
 }
 
 static gft_flat_ref put_metadata(writing *w) {

@@ -11,6 +11,7 @@
 
 #define INTEGER GFT_TFLW_INTEGER
 #define FUSES GFT_TFLW_FUSES
+#define NUMBERS GFT_TFLW_NUMBERS
 #define SAME (GFT_TFLW_INTEGER | GFT_TFLW_SAME)
 #define OP(name) GFT_TFLITE_OP_##name
 #define OPTIONS(name) GFT_TFLITE_OPTIONS_##name
@@ -22,10 +23,10 @@ static const gft_tflw_entry table[] = {
     {"conv2d_transpose", gft_tflw_emit_transposed, OP(TRANSPOSE_CONV), OPTIONS(NONE), INTEGER},
     {"dense", gft_tflw_emit_dense, OP(FULLY_CONNECTED), OPTIONS(NONE), INTEGER | FUSES},
     {"matmul", gft_tflw_emit_matmul, OP(BATCH_MATMUL), OPTIONS(NONE), INTEGER},
-    {"add", gft_tflw_emit_binary, OP(ADD), OPTIONS(NONE), INTEGER | FUSES},
+    {"add", gft_tflw_emit_binary, OP(ADD), OPTIONS(NONE), INTEGER | FUSES | NUMBERS},
     {"bias_add", gft_tflw_emit_binary, OP(ADD), OPTIONS(NONE), INTEGER | FUSES},
-    {"sub", gft_tflw_emit_binary, OP(SUB), OPTIONS(NONE), INTEGER | FUSES},
-    {"mul", gft_tflw_emit_binary, OP(MUL), OPTIONS(NONE), INTEGER | FUSES},
+    {"sub", gft_tflw_emit_binary, OP(SUB), OPTIONS(NONE), INTEGER | FUSES | NUMBERS},
+    {"mul", gft_tflw_emit_binary, OP(MUL), OPTIONS(NONE), INTEGER | FUSES | NUMBERS},
     {"div", gft_tflw_emit_binary, OP(DIV), OPTIONS(NONE), FUSES},
     {"maximum", gft_tflw_emit_binary, OP(MAXIMUM), OPTIONS(NONE), SAME},
     {"minimum", gft_tflw_emit_binary, OP(MINIMUM), OPTIONS(NONE), SAME},
@@ -199,7 +200,7 @@ void gft_tflw_emit_quantize(gft_tflw_walk *w) {
 
 void gft_tflw_emit_dequantize(gft_tflw_walk *w) {
     gft_tflw_quant quant = {0};
-    const int32_t x = gft_tflw_value(w, w->node->inputs[0]);
+    const int32_t x = gft_tflw_value(w, w->node->inputs[0], "integers");
     if (!gft_tflw_ok(w))
         return;
     if (w->node->input_count == 3) {

@@ -106,6 +106,12 @@ static void find_fused(gft_tflw_walk *w, gft_node_id id) {
 
 /* ---- integers ---- */
 
+bool gft_tflw_is_number(const gft_graph *graph, gft_value_id value) {
+    const gft_value *v = &graph->values[value];
+    return v->desc.dtype == GRAFT_F32 && gft_shape_elems(&v->desc.shape) == 1 &&
+           gft_graph_value_data(graph, value);
+}
+
 /* A float input that is there as integers too; other types are taken as they are. */
 static bool input_is_integer(const gft_tflw_walk *w, gft_value_id value) {
     const gft_value *v = &w->graph->values[value];
@@ -119,7 +125,11 @@ static bool input_is_integer(const gft_tflw_walk *w, gft_value_id value) {
 
 static bool inputs_are_integer(const gft_tflw_walk *w, const gft_node *node) {
     bool any = false;
+    const gft_tflw_entry *entry = gft_tflw_find(node->op);
     for (int32_t k = 0; k < node->input_count; k++) {
+        /* readers keep single numbers as floats: they are made integers again */
+        if ((entry->flags & GFT_TFLW_NUMBERS) && gft_tflw_is_number(w->graph, node->inputs[k]))
+            continue;
         if (!input_is_integer(w, node->inputs[k]))
             return false;
         any = any || w->graph->values[node->inputs[k]].desc.dtype == GRAFT_F32;

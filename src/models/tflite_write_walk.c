@@ -298,7 +298,7 @@ static const char *constant_name(gft_tflw_walk *w, const gft_value *value, const
     return value->name ? value->name : name_of(w, part);
 }
 
-int32_t gft_tflw_value(gft_tflw_walk *w, gft_value_id id) {
+int32_t gft_tflw_value(gft_tflw_walk *w, gft_value_id id, const char *part) {
     const gft_value *value = &w->graph->values[id];
     if (!gft_tflw_ok(w) || w->values[id] >= 0)
         return gft_tflw_ok(w) ? w->values[id] : -1;
@@ -311,14 +311,14 @@ int32_t gft_tflw_value(gft_tflw_walk *w, gft_value_id id) {
     }
     const gft_tflw_buffer buffer = {.data = data, .elems = bytes / width, .element_bytes = width};
     w->values[id] =
-        gft_tflw_constant(w, constant_name(w, value, "constant"), gft_tflw_type(value->desc.dtype),
+        gft_tflw_constant(w, constant_name(w, value, part), gft_tflw_type(value->desc.dtype),
                           &value->desc.shape, &buffer, NULL);
     return w->values[id];
 }
 
 /* Integers of a dequantize node's input, with its scales on them. */
 static int32_t integers(gft_tflw_walk *w, const gft_node *dequantize) {
-    const int32_t t = gft_tflw_value(w, dequantize->inputs[0]);
+    const int32_t t = gft_tflw_value(w, dequantize->inputs[0], "integers");
     if (t < 0 || w->g->tensors[t].quant.scales)
         return t;
     gft_tflw_quant quant;
@@ -326,6 +326,33 @@ static int32_t integers(gft_tflw_walk *w, const gft_node *dequantize) {
     if (gft_tflw_ok(w))
         w->g->tensors[t].quant = quant;
     return t;
+}
+
+/*
+ * A float number beside integers, as the converter quantises it: the end of a range that begins at
+ * zero.
+ */
+static int32_t number(gft_tflw_walk *w, gft_value_id id, gft_value_id beside) {
+    const float value = *(const float *)gft_graph_value_data(w->graph, id);
+    const gft_node_id dq = gft_tflw_dequantize_of(w->graph, beside);
+    const graft_dtype dtype =
+        dq >= 0 ? w->graph->values[w->graph->nodes[dq].inputs[0]].desc.dtype : GRAFT_S8;
+    float *scale = gft_tflw_memory(w, 1, sizeof *scale);
+    int64_t *zero = gft_tflw_memory(w, 1, sizeof *zero);
+    int16_t *q = gft_tflw_memory(w, 1, sizeof *q);
+    if (!scale || !zero || !q)
+        return -1;
+    const bool wide = dtype == GRAFT_S16;
+    const int64_t low = dtype == GRAFT_U8 ? 0 : wide ? -INT16_MAX : -128;
+    const int64_t high = dtype == GRAFT_U8 ? 255 : wide ? INT16_MAX : 127;
+    *zero = wide ? 0 : value < 0.0f ? high : low;
+    *scale = value != 0.0f ? fabsf(value) / (float)(wide ? high : high - low) : 1.0f;
+    const int64_t stored = value < 0.0f ? low : value > 0.0f ? high : *zero;
+    *q = (int16_t)stored; /* little-endian: the first byte is the 8-bit number */
+    const gft_tflw_quant quant = {scale, zero, 1, 0};
+    const gft_tflw_buffer buffer = {.data = q, .elems = 1, .element_bytes = wide ? 2 : 1};
+    return constant(w, constant_name(w, &w->graph->values[id], "constant"), gft_tflw_type(dtype),
+                    &w->graph->values[id].desc.shape, &buffer, &quant);
 }
 
 int32_t gft_tflw_in(gft_tflw_walk *w, int32_t i) {
@@ -338,7 +365,10 @@ int32_t gft_tflw_in(gft_tflw_walk *w, int32_t i) {
         if (strcmp(producer->op->name, "dequantize") == 0)
             return integers(w, producer);
     }
-    return gft_tflw_value(w, id);
+    if (gft_tflw_role_of(w)->integer && gft_tflw_is_number(w->graph, id) &&
+        w->node->input_count == 2)
+        return number(w, id, w->node->inputs[1 - i]);
+    return gft_tflw_value(w, id, "constant");
 }
 
 /* ---- weights ---- */
@@ -457,7 +487,8 @@ int32_t gft_tflw_weights(gft_tflw_walk *w, int32_t i, gft_tflw_layout layout) {
 
 int32_t gft_tflw_bias(gft_tflw_walk *w, int32_t i, int64_t channels) {
     if (i >= 0)
-        return gft_tflw_in(w, i);
+        return gft_tflw_role_of(w)->integer ? gft_tflw_in(w, i)
+                                            : gft_tflw_value(w, w->node->inputs[i], "bias");
     if (gft_tflw_role_of(w)->integer)
         return -1;
     const graft_shape shape = gft_shape_1(channels);
