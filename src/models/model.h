@@ -50,6 +50,7 @@ struct graft_model {
     const char **labels;
     int32_t label_count;
     const char *card; /* JSON text of assets.extra/graft.json */
+    struct gft_keras_layout *keras; /* of a model read from Keras' files: its layers; else NULL */
 };
 
 GRAFT_MUST_CHECK graft_status gft_model_new(graft_model **out, graft_error *err);
