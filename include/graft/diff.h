@@ -39,7 +39,8 @@ typedef struct graft_diff_options {
 } graft_diff_options;
 
 /**
- * Runs both models, with every op by itself (nothing folded or fused), and compares.
+ * Runs both models, batch norms folded into the convolutions before them and nothing fused, and
+ * compares.
  *
  * @param inputs arrays by A's input names; B's inputs take the array of their name, or else the one
  *        in their place; 0 arrays: the picture, or seeded random values (0..255 where A takes

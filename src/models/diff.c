@@ -1,6 +1,6 @@
 /*
- * Two models on the same input. Both run with every op by itself (sessions that tap), so that a
- * layer means the same on both sides.
+ * Two models on the same input. Both run with constants and batch norms folded, since converters
+ * fold them, and nothing fused (sessions that tap), so that a layer means the same on both sides.
  */
 #include "models/diff.h"
 

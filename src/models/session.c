@@ -10,7 +10,6 @@
 
 #include "base/alloc.h"
 #include "base/shape.h"
-#include "graph/rewrite.h"
 
 static void drop_plan(gft_session_plan *p) {
     gft_run_free(p->run);
@@ -153,29 +152,14 @@ static bool same_shapes(const graft_session *s, const gft_session_plan *p) {
     return true;
 }
 
-/* A plan in which every op stands by itself, but for dropout, which rests outside of training. */
-static graft_status make_tap_plan(graft_session *s, gft_plan **out, graft_error *err) {
-    const gft_plan_options options = {.keep_all = true, .no_rewrite = true};
-    const gft_rewrite_options inference = {.training = false};
-    graft_status status;
-    gft_graph *copy = NULL;
-    GFT_TRY(gft_graph_clone(s->graph, &copy, err));
-    GFT_GOTO(gft_rewrite_drop_identity(copy, &inference, err));
-    GFT_GOTO(gft_plan_new(copy, s->shapes, &options, out, err));
-done:
-    gft_graph_free(copy);
-    return status;
-}
-
 static graft_status make_plan(graft_session *s, gft_session_plan *p, graft_error *err) {
-    const gft_plan_options options = {0};
+    const gft_plan_options options = {.keep_all = s->tap, .no_fuse = s->tap};
     size_t bytes = ((size_t)s->graph->input_count + 1) * sizeof *p->shapes;
     p->shapes = gft_malloc(bytes);
     if (!p->shapes)
         return gft_fail_memory(err, bytes, "shapes");
     memcpy(p->shapes, s->shapes, bytes);
-    GFT_TRY(s->tap ? make_tap_plan(s, &p->plan, err)
-                   : gft_plan_new(s->graph, s->shapes, &options, &p->plan, err));
+    GFT_TRY(gft_plan_new(s->graph, s->shapes, &options, &p->plan, err));
     GFT_TRY(gft_run_new(p->plan, s->pool, &p->run, err));
     if (s->profile)
         gft_run_profile(p->run, true);
