@@ -17,6 +17,21 @@ static graft_status set_shape(gft_sm_end *end, const Tensorflow__TensorShapeProt
     return GRAFT_OK;
 }
 
+/* Before version 24 of graphs, an empty shape of a placeholder meant one that is not known. */
+static bool means_unknown(const gft_sm_reader *r, const Tensorflow__TensorShapeProto *shape) {
+    const Tensorflow__VersionDef *versions = r->meta->graph_def->versions;
+    return shape->n_dim == 0 && versions && versions->producer > 0 && versions->producer < 24;
+}
+
+/* An input that is fed behind the parser of examples has the shape of its feature. */
+static graft_status shape_of_feature(gft_sm_reader *r, gft_sm_end *end, graft_error *err) {
+    gft_sm_tensor source;
+    GFT_TRY(gft_sm_resolve(r, 0, end->tensor, &source, err));
+    if (gft_tf_example_shape(gft_sm_node(r, source.site), source.output, &end->shape))
+        end->any_rank = false;
+    return GRAFT_OK;
+}
+
 graft_status gft_sm_end_from_node(const gft_sm_reader *r, gft_sm_end *end, graft_error *err) {
     int32_t index;
     int32_t output;
@@ -26,7 +41,10 @@ graft_status gft_sm_end_from_node(const gft_sm_reader *r, gft_sm_end *end, graft
     const Tensorflow__AttrValue *inferred = gft_tf_find_attr(node, "_output_shapes");
     if (end->dtype == GRAFT_DTYPE_NONE)
         end->dtype = gft_tf_get_type(node, "dtype", gft_tf_get_type(node, "T", GRAFT_DTYPE_NONE));
-    if (shape && shape->value_case == TENSORFLOW__ATTR_VALUE__VALUE_SHAPE)
+    if (strcmp(node->op, "Placeholder") == 0) /* what is fed, whatever the signature says */
+        end->dtype = gft_tf_get_type(node, "dtype", end->dtype);
+    if (shape && shape->value_case == TENSORFLOW__ATTR_VALUE__VALUE_SHAPE &&
+        !means_unknown(r, shape->shape))
         GFT_TRY(set_shape(end, shape->shape, err));
     if (inferred && inferred->value_case == TENSORFLOW__ATTR_VALUE__VALUE_LIST &&
         (size_t)output < inferred->list->n_shape)
@@ -34,9 +52,8 @@ graft_status gft_sm_end_from_node(const gft_sm_reader *r, gft_sm_end *end, graft
     return GRAFT_OK;
 }
 
-static graft_status end_of(const gft_sm_reader *r, const char *key,
-                           const Tensorflow__TensorInfo *info, bool input, gft_sm_end *end,
-                           graft_error *err) {
+static graft_status end_of(gft_sm_reader *r, const char *key, const Tensorflow__TensorInfo *info,
+                           bool input, gft_sm_end *end, graft_error *err) {
     *end = (gft_sm_end){.key = key, .any_rank = true};
     if (!info || info->encoding_case != TENSORFLOW__TENSOR_INFO__ENCODING_NAME)
         return GRAFT_OK;
@@ -45,7 +62,8 @@ static graft_status end_of(const gft_sm_reader *r, const char *key,
     if (!input)
         return GRAFT_OK;
     GFT_TRY(set_shape(end, info->tensor_shape, err));
-    return gft_sm_end_from_node(r, end, err);
+    GFT_TRY(gft_sm_end_from_node(r, end, err));
+    return end->any_rank ? shape_of_feature(r, end, err) : GRAFT_OK;
 }
 
 static int by_key(const void *a, const void *b) {

@@ -214,12 +214,79 @@ static void written_archive(void **state) {
     temp_dir_remove(&dir);
 }
 
+static void strings(void **state) {
+    (void)state;
+    gft_arena arena;
+    graft_tensor t;
+    graft_error err = {0};
+    gft_arena_init(&arena);
+    /* zeros at the end are NumPy's padding in S, bytes in V */
+    assert_int_equal(parse("{'descr': '|S3', 'fortran_order': False, 'shape': (2,), }", 1,
+                           "ab\0c\0d", 6, &arena, &t, &err),
+                     GRAFT_OK);
+    const graft_string_view *v = t.data;
+    assert_true(t.desc.dtype == GRAFT_STRING && t.bytes == 2 * sizeof *v);
+    assert_true(v[0].bytes == 2 && v[1].bytes == 3 && memcmp(v[1].data, "c\0d", 3) == 0);
+    assert_int_equal(parse("{'descr': '|V3', 'fortran_order': False, 'shape': (1,), }", 1, "ab\0",
+                           3, &arena, &t, &err),
+                     GRAFT_OK);
+    assert_int_equal(((const graft_string_view *)t.data)[0].bytes, 3);
+    /* U is UTF-32 and becomes UTF-8: z, e acute, the euro sign, a clef; then 'a' and padding */
+    static const uint32_t text[] = {'z', 0xe9, 0x20ac, 0x1d11e, 'a', 0, 0, 0};
+    assert_int_equal(parse("{'descr': '<U4', 'fortran_order': False, 'shape': (2,), }", 1, text,
+                           sizeof text, &arena, &t, &err),
+                     GRAFT_OK);
+    v = t.data;
+    assert_true(v[0].bytes == 10 && v[1].bytes == 1);
+    assert_memory_equal(v[0].data, "z\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e", 10);
+    static const uint32_t bad[] = {0xd800};
+    assert_failed(parse("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }", 1, bad,
+                        sizeof bad, &arena, &t, &err),
+                  &err, GRAFT_INVALID_ARGUMENT);
+    /* Fortran order, cut, too many elements without a byte, Python objects */
+    assert_int_equal(parse("{'descr': '|S1', 'fortran_order': True, 'shape': (2, 2), }", 1, "abcd",
+                           4, &arena, &t, &err),
+                     GRAFT_OK);
+    v = t.data;
+    assert_true(v[0].data[0] == 'a' && v[1].data[0] == 'c' && v[2].data[0] == 'b');
+    assert_failed(parse("{'descr': '|S3', 'fortran_order': False, 'shape': (2,), }", 1, "abcde", 5,
+                        &arena, &t, &err),
+                  &err, GRAFT_DATA_LOSS);
+    assert_failed(parse("{'descr': '|S0', 'fortran_order': False, 'shape': (999999999,), }", 1, "",
+                        0, &arena, &t, &err),
+                  &err, GRAFT_DATA_LOSS);
+    assert_failed(parse("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 1, "x", 1,
+                        &arena, &t, &err),
+                  &err, GRAFT_UNIMPLEMENTED);
+    assert_non_null(strstr(err.message, "astype('S')"));
+    gft_arena_deinit(&arena);
+}
+
+static void strings_written(void **state) {
+    (void)state;
+    gft_arena arena;
+    gft_buffer buffer;
+    graft_tensor t;
+    graft_error err = {0};
+    const graft_string_view in[4] = {{"a", 1}, {"", 0}, {"three", 5}, {NULL, 0}};
+    const graft_tensor_desc desc = {GRAFT_STRING, gft_shape_2(2, 2), NULL};
+    gft_arena_init(&arena);
+    gft_buffer_init(&buffer, 1 << 16);
+    assert_int_equal(gft_npy_append(&buffer, &desc, in, &err), GRAFT_OK);
+    assert_non_null(strstr((const char *)buffer.data + 10, "'|S5'"));
+    assert_int_equal(gft_npy_parse(buffer.data, buffer.bytes, "a", &arena, &t, &err), GRAFT_OK);
+    const graft_string_view *v = t.data;
+    assert_true(t.desc.shape.rank == 2 && v[0].bytes == 1 && v[1].bytes == 0 && v[2].bytes == 5 &&
+                v[3].bytes == 0);
+    gft_buffer_deinit(&buffer);
+    gft_arena_deinit(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type),
-        cmocka_unit_test(headers),
-        cmocka_unit_test(deflated_member),
-        cmocka_unit_test(written_archive),
+        cmocka_unit_test(every_type),      cmocka_unit_test(headers),
+        cmocka_unit_test(deflated_member), cmocka_unit_test(written_archive),
+        cmocka_unit_test(strings),         cmocka_unit_test(strings_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
