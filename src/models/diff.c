@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/shape.h"
 #include "graft/diff.h"
+#include "graph/rewrite.h"
 
 #define DEFAULT_TOLERANCE 2e-5
 #define UNKNOWN_SIZE 224 /* of a picture's side that the model leaves open */
@@ -25,6 +26,18 @@ typedef struct side {
     gft_taps taps;
 } side;
 
+/* The graph as converters write it: constants, pads and batch norms folded, dropout gone. */
+static graft_status tap_graph(graft_session *session, graft_error *err) {
+    const gft_rewrite_options fold = {.fuse = true};
+    GFT_TRY(gft_graph_clone(session->graph, &session->tapped, err));
+    GFT_TRY(gft_rewrite_drop_identity(session->tapped, &fold, err));
+    GFT_TRY(gft_graph_sweep(session->tapped, err));
+    GFT_TRY(gft_rewrite_fold_constants(session->tapped, &fold, err));
+    GFT_TRY(gft_rewrite_fold_pad(session->tapped, &fold, err));
+    GFT_TRY(gft_rewrite_fold_batch_norm(session->tapped, &fold, err));
+    return gft_graph_sweep(session->tapped, err);
+}
+
 static graft_status open_side(side *s, const graft_model *model, const char *signature,
                               int32_t threads, graft_error *err) {
     const int32_t index = graft_model_find_signature(model, signature);
@@ -33,7 +46,7 @@ static graft_status open_side(side *s, const graft_model *model, const char *sig
         return gft_fail(err, GRAFT_NOT_FOUND, "model '%s': no signature '%s'",
                         graft_model_name(model), signature ? signature : "serving_default");
     GFT_TRY(graft_session_new(model, index, threads, &s->session, err));
-    s->session->tap = true;
+    GFT_TRY(tap_graph(s->session, err));
     s->in_count = s->session->graph->input_count;
     s->out_count = s->session->graph->output_count;
     s->in = gft_calloc((size_t)s->in_count + 1, sizeof *s->in);

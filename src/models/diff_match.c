@@ -19,7 +19,7 @@ static bool last_of_layer(const gft_graph *g, const gft_node_id *order, int32_t 
 
 graft_status gft_taps_list(const graft_session *session, bool per_op, gft_taps *out,
                            graft_error *err) {
-    const gft_graph *g = session->graph;
+    const gft_graph *g = session->tapped;
     const gft_session_plan *p = session->last;
     graft_status status;
     int32_t count = 0;

@@ -64,6 +64,7 @@ void graft_session_free(graft_session *session) {
     gft_free(session->data);
     gft_free(session->shapes);
     gft_pool_free(session->pool);
+    gft_graph_free(session->tapped);
     gft_free(session);
 }
 
@@ -153,13 +154,14 @@ static bool same_shapes(const graft_session *s, const gft_session_plan *p) {
 }
 
 static graft_status make_plan(graft_session *s, gft_session_plan *p, graft_error *err) {
-    const gft_plan_options options = {.keep_all = s->tap, .no_fuse = s->tap};
+    const gft_plan_options options = {.keep_all = s->tapped, .no_rewrite = s->tapped};
+    const gft_graph *graph = s->tapped ? s->tapped : s->graph;
     size_t bytes = ((size_t)s->graph->input_count + 1) * sizeof *p->shapes;
     p->shapes = gft_malloc(bytes);
     if (!p->shapes)
         return gft_fail_memory(err, bytes, "shapes");
     memcpy(p->shapes, s->shapes, bytes);
-    GFT_TRY(gft_plan_new(s->graph, s->shapes, &options, &p->plan, err));
+    GFT_TRY(gft_plan_new(graph, s->shapes, &options, &p->plan, err));
     GFT_TRY(gft_run_new(p->plan, s->pool, &p->run, err));
     if (s->profile)
         gft_run_profile(p->run, true);

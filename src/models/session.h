@@ -25,7 +25,7 @@ struct graft_session {
     gft_session_plan *last; /* used by the last run; NULL before the first */
     uint64_t tick;
     bool profile;
-    bool tap;                /* plans keep every node's output and fuse nothing (diff.c) */
+    gft_graph *tapped; /* run instead of graph, every output kept, nothing fused; owned (diff.c) */
     graft_profile_row *rows; /* of graft_session_profile_rows */
     const void **data;       /* per input, for one call */
     graft_shape *shapes;     /* the same */

@@ -48,7 +48,7 @@ static void test_equal(void **state) {
     assert_int_equal(diff.first, -1);
     assert_int_equal(diff.only_a, 0);
     assert_int_equal(diff.only_b, 0);
-    assert_true(diff.count > 100);
+    assert_true(diff.count > 60);
     assert_true(diff.rows[diff.count - 1].is_output);
     assert_true(diff.rows[diff.count - 1].range > 0);
     graft_diff_deinit(&diff);
@@ -67,8 +67,8 @@ static void test_first_difference(void **state) {
     OK(graft_model_diff(a, b, &options, &in, 1, &diff, err));
     assert_true(diff.first >= 0);
     assert_string_equal(diff.rows[diff.first].name_a, "block3b_project_conv");
-    assert_false(find(&diff, "block3a_project_bn")->differs);
-    assert_true(find(&diff, "block3b_project_bn")->max_error > 0);
+    assert_false(find(&diff, "block3a_project_conv")->differs);
+    assert_true(find(&diff, "block3b_add")->max_error > 0);
     const int32_t layers = diff.count;
     graft_diff_deinit(&diff);
 
