@@ -1,0 +1,34 @@
+"""TF.js' converter without its command line: convert.py saved_model|keras SOURCE OUT [float16|uint8|uint16].
+
+The package imports decision forests and JAX at once, which only their own formats need: empty modules stand in.
+"""
+
+import importlib.machinery
+import sys
+import types
+
+import keras  # noqa: F401  before the stand-ins, so that it does not take them for the real ones
+import tensorflow  # noqa: F401
+
+
+def stand_in(name, **attributes):
+    module = types.ModuleType(name)
+    module.__spec__ = importlib.machinery.ModuleSpec(name, None)
+    module.__path__ = []
+    vars(module).update(attributes)
+    sys.modules[name] = module
+    return module
+
+
+stand_in("tensorflow_decision_forests")
+stand_in("jax")
+stand_in("jax.experimental", jax2tf=stand_in("jax.experimental.jax2tf"))
+
+from tensorflowjs.converters import converter, tf_saved_model_conversion_v2  # noqa: E402
+
+kind, source, out, *quantize = sys.argv[1:]
+types_map = {quantize[0]: True} if quantize else None
+if kind == "saved_model":
+    tf_saved_model_conversion_v2.convert_tf_saved_model(source, out, quantization_dtype_map=types_map)
+else:
+    converter.dispatch_keras_h5_to_tfjs_layers_model_conversion(source, out, quantization_dtype_map=types_map)
