@@ -138,7 +138,7 @@ static graft_status check_shards(const gft_record_paths *list, graft_error *err)
 
 /* ---- where to look ---- */
 
-/* Files of a folder whose names `wanted` (a pattern, a beginning, or NULL: all) fits. */
+/* TFRecord files of a folder whose names `wanted` (a pattern, a beginning, or NULL: all) fits. */
 static graft_status list_folder(gft_record_paths *list, const char *folder, const char *wanted,
                                 bool pattern, const graft_split *split, graft_error *err) {
     gft_dir_entry *entries;
@@ -147,12 +147,11 @@ static graft_status list_folder(gft_record_paths *list, const char *folder, cons
     GFT_TRY(gft_dir_list(*folder ? folder : ".", &entries, &count, err));
     for (size_t i = 0; i < count && status == GRAFT_OK; i++) {
         const char *name = entries[i].name;
-        if (entries[i].is_dir || name[0] == '.')
+        if (entries[i].is_dir || !gft_is_record_name(name))
             continue;
-        const bool fits =
-            pattern  ? fnmatch(wanted, name, 0) == 0
-            : wanted ? strncmp(name, wanted, strlen(wanted)) == 0 && gft_is_record_name(name)
-                     : gft_is_record_name(name);
+        const bool fits = !wanted   ? true
+                          : pattern ? fnmatch(wanted, name, 0) == 0
+                                    : strncmp(name, wanted, strlen(wanted)) == 0;
         if (fits)
             status = add(list, folder, name, split, err);
     }
