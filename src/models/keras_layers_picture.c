@@ -39,8 +39,8 @@ static graft_status crop_to_ratio(gft_keras_call *c, gft_value_id x, int64_t hei
                                   gft_value_id *out, graft_error *err) {
     int64_t size[2];
     GFT_TRY(gft_keras_picture_size(c, x, size, err));
-    int64_t h = (int64_t)((double)(size[1] * height) / (double)width);
-    int64_t w = (int64_t)((double)(size[0] * width) / (double)height);
+    int64_t h = (int64_t)((float)(size[1] * height) / (float)width);
+    int64_t w = (int64_t)((float)(size[0] * width) / (float)height);
     h = h > size[0] ? size[0] : h < 1 ? 1 : h;
     w = w > size[1] ? size[1] : w < 1 ? 1 : w;
     return gft_keras_crop(c, x, (size[0] - h) / 2, (size[1] - w) / 2, h, w, out, err);
@@ -55,14 +55,14 @@ static graft_status pad_to_ratio(gft_keras_call *c, gft_value_id x, int64_t heig
     GFT_TRY(gft_keras_picture_size(c, x, size, err));
     if (strcmp(mode, "constant") != 0)
         return gft_keras_refuse(c, err, "fill_mode '%s'", mode);
-    int64_t h = (int64_t)((double)(size[1] * height) / (double)width);
-    int64_t w = (int64_t)((double)(size[0] * width) / (double)height);
+    int64_t h = (int64_t)((float)(size[1] * height) / (float)width);
+    int64_t w = (int64_t)((float)(size[0] * width) / (float)height);
     h = h < size[0] ? size[0] : h;
     w = w < size[1] ? size[1] : w;
     attrs.before[1] = (h - size[0]) / 2;
-    attrs.after[1] = h - size[0] - attrs.before[1];
+    attrs.after[1] = attrs.before[1]; /* as Keras does it: an odd row is left out */
     attrs.before[2] = (w - size[1]) / 2;
-    attrs.after[2] = w - size[1] - attrs.before[2];
+    attrs.after[2] = attrs.before[2];
     return gft_keras_add(c, &gft_op_pad, "pad", &attrs, &x, 1, out, err);
 }
 

@@ -67,6 +67,28 @@ static graft_status list_classes(const gft_keras_reader *r, gft_signature *signa
     return GRAFT_OK;
 }
 
+/* The first layer of a class that is not read; NULL if there is none. */
+static const gft_keras_layer *unknown_layer(const gft_keras_reader *r) {
+    for (int32_t i = 0; i < r->layout->count; i++) {
+        for (int32_t k = 0; k < r->layout->levels[i].count; k++) {
+            const gft_keras_layer *layer = &r->layout->levels[i].layers[k];
+            const gft_keras_kind *kind = r->levels[i].layers[k].kind;
+            if (layer->level < 0 && (!kind || !kind->call))
+                return layer;
+        }
+    }
+    return NULL;
+}
+
+static graft_status add_signature(gft_keras_reader *r, const char *problem, graft_error *err) {
+    GFT_TRY(gft_model_add_signature(r->model, "serving_default", r->graph, err));
+    gft_signature *signature = &r->model->signatures[r->model->signature_count - 1];
+    signature->problem = problem ? gft_arena_strdup(&r->model->arena, problem) : NULL;
+    if (problem && !signature->problem)
+        return gft_fail_memory(err, strlen(problem), "a message");
+    return list_classes(r, signature, err);
+}
+
 /* A graph, or why there is none: a model with a layer that is not read can still be looked at. */
 static graft_status add_graph(gft_keras_reader *r, graft_error *err) {
     graft_error why = {0};
@@ -80,14 +102,7 @@ static graft_status add_graph(gft_keras_reader *r, graft_error *err) {
         gft_graph_free(r->graph);
         r->graph = NULL;
     }
-    GFT_TRY(gft_model_add_signature(r->model, "serving_default", r->graph, err));
-    gft_signature *signature = &r->model->signatures[r->model->signature_count - 1];
-    if (!r->graph) {
-        signature->problem = gft_arena_strdup(&r->model->arena, why.message);
-        if (!signature->problem)
-            return gft_fail_memory(err, strlen(why.message), "a message");
-    }
-    return list_classes(r, signature, err);
+    return add_signature(r, r->graph ? NULL : why.message, err);
 }
 
 graft_status gft_keras_read_config(graft_model *model, const json_t *root, bool keras2,
@@ -101,6 +116,13 @@ graft_status gft_keras_read_config(graft_model *model, const json_t *root, bool 
     if (!r.layout)
         GFT_GOTO(gft_fail_memory(err, sizeof *r.layout, "a model"));
     GFT_GOTO(gft_keras_parse(&r, root, err));
+    const gft_keras_layer *unknown = unknown_layer(&r);
+    if (unknown) {
+        const char *why = gft_arena_format(&arena, "layer '%s' of class %s is not read",
+                                           unknown->path, unknown->class_name);
+        status = add_signature(&r, why ? why : "a layer is not read", err);
+        goto done;
+    }
     GFT_GOTO(find(context, r.layout, &arena, err));
     GFT_GOTO(add_graph(&r, err));
     gft_keras_layout_clear(r.layout);

@@ -108,7 +108,8 @@ static graft_status read_layer(gft_keras_reader *r, int32_t level, int32_t index
         return GRAFT_OK;
     }
     source->kind = gft_keras_find_kind(layer->class_name, layer->operation);
-    if (!source->kind && !*source->module) { /* .h5 does not say where a class comes from */
+    /* .h5 does not say where a class comes from */
+    if (!*source->module && (!source->kind || json_object_get(config, "newshape"))) {
         source->kind = gft_keras_find_operation(layer->class_name);
         layer->operation = source->kind != NULL;
     }
