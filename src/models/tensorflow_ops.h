@@ -54,6 +54,11 @@ const char *gft_tf_transpose(gft_tf_nodes *nodes, const char *x, const gft_trans
                              int32_t rank, graft_dtype dtype);
 const char *gft_tf_concat(gft_tf_nodes *nodes, const char *const *parts, int32_t count,
                           int32_t axis, graft_dtype dtype);
+/** Dimension `axis` of a shape vector, as a vector of one. */
+const char *gft_tf_shape_part(gft_tf_nodes *nodes, const char *shape, int64_t axis);
+/** A scalar of float32, int32, int64 or bool. */
+const char *gft_tf_const_number(gft_tf_nodes *nodes, const char *name, graft_dtype dtype,
+                                double value);
 /** NULL if a bound does not fit int32, as below. */
 const char *gft_tf_slice(gft_tf_nodes *nodes, const char *x, const int64_t *begin,
                          const int64_t *size, int32_t rank, graft_dtype dtype);
@@ -94,5 +99,23 @@ GFT_TF_EMIT_DECLARE(reshape);
 GFT_TF_EMIT_DECLARE(broadcast_to);
 GFT_TF_EMIT_DECLARE(transpose);
 GFT_TF_EMIT_DECLARE(gather);
+GFT_TF_EMIT_DECLARE(logical);
+GFT_TF_EMIT_DECLARE(select);
+GFT_TF_EMIT_DECLARE(clip);
+GFT_TF_EMIT_DECLARE(prelu);
+GFT_TF_EMIT_DECLARE(arg);
+GFT_TF_EMIT_DECLARE(top_k);
+GFT_TF_EMIT_DECLARE(one_hot);
+GFT_TF_EMIT_DECLARE(cumsum);
+GFT_TF_EMIT_DECLARE(gather_nd);
+GFT_TF_EMIT_DECLARE(lrn);
+GFT_TF_EMIT_DECLARE(shape_of);
+GFT_TF_EMIT_DECLARE(tile);
+GFT_TF_EMIT_DECLARE(depth_to_space);
+GFT_TF_EMIT_DECLARE(space_to_batch);
+GFT_TF_EMIT_DECLARE(mirror_pad);
+GFT_TF_EMIT_DECLARE(quantize);
+GFT_TF_EMIT_DECLARE(dequantize);
+GFT_TF_EMIT_DECLARE(conv2d_transpose);
 
 #endif

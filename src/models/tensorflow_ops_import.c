@@ -49,6 +49,7 @@ static const import_entry table[] = {
     {"Elu", gft_tf_import_unary},
     {"Equal", gft_tf_import_binary},
     {"Erf", gft_tf_import_unary},
+    {"Erfc", gft_tf_import_erfc},
     {"Exp", gft_tf_import_unary},
     {"ExpandDims", gft_tf_import_expand_dims},
     {"Expm1", gft_tf_import_unary},

@@ -53,6 +53,19 @@ graft_status gft_tf_import_unary(gft_tf_import *m, graft_error *err) {
     return gft_tf_refuse("the op is not read", err);
 }
 
+/* Erfc: 1 - erf(x), which the gelu pattern looks for. */
+graft_status gft_tf_import_erfc(gft_tf_import *m, graft_error *err) {
+    gft_value_id x;
+    gft_value_id one;
+    gft_value_id y;
+    GFT_TRY(gft_tf_take(m, 0, &x, err));
+    GFT_TRY(gft_tf_append(m, &gft_op_erf, NULL, &x, 1, &y, err));
+    GFT_TRY(gft_graph_const_f32(m->graph, 1.0f, &one, err));
+    GFT_TRY(gft_tf_append(m, &gft_op_sub, NULL, (gft_value_id[]){one, y}, 2, &y, err));
+    gft_tf_set_graph(m, 0, y);
+    return GRAFT_OK;
+}
+
 /* Reciprocal, Inv: 1 / x. */
 graft_status gft_tf_import_reciprocal(gft_tf_import *m, graft_error *err) {
     gft_value_id x;

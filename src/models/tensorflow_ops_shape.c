@@ -8,8 +8,7 @@
 #include "base/shape.h"
 #include "ops/ops.h"
 
-/* Dimension `axis` of a shape vector, as a vector of one. */
-static const char *shape_part(gft_tf_nodes *nodes, const char *shape, int64_t axis) {
+const char *gft_tf_shape_part(gft_tf_nodes *nodes, const char *shape, int64_t axis) {
     const int64_t end = axis + 1;
     const int64_t one = 1;
     gft_tf_node *node = gft_tf_add(nodes, "StridedSlice");
@@ -59,7 +58,7 @@ graft_status gft_tf_emit_reshape(gft_tf_emit *e, graft_error *err) {
         shape = gft_tf_shape_of(nodes, gft_tf_in(e, 1), gft_tf_in_desc(e, 1)->dtype);
     } else if (unknown_dims(&y->shape) == 2 && y->shape.dims[0] < 0) {
         const char *parts[2] = {
-            shape_part(nodes, gft_tf_shape_of(nodes, gft_tf_in(e, 0), y->dtype), 0),
+            gft_tf_shape_part(nodes, gft_tf_shape_of(nodes, gft_tf_in(e, 0), y->dtype), 0),
             gft_tf_const_ints(nodes, "shape", y->shape.dims + 1, (size_t)rank - 1)};
         shape = gft_tf_concat(nodes, parts, 2, 0, GRAFT_S32);
     } else {
@@ -87,8 +86,9 @@ graft_status gft_tf_emit_broadcast_to(gft_tf_emit *e, graft_error *err) {
         const char *parts[GRAFT_MAX_RANK];
         const char *own = gft_tf_shape_of(nodes, gft_tf_in(e, 0), y->dtype);
         for (int32_t i = 0; i < y->shape.rank; i++)
-            parts[i] = y->shape.dims[i] < 0 ? shape_part(nodes, own, i - (y->shape.rank - x->rank))
-                                            : gft_tf_const_ints(nodes, "dim", &y->shape.dims[i], 1);
+            parts[i] = y->shape.dims[i] < 0
+                           ? gft_tf_shape_part(nodes, own, i - (y->shape.rank - x->rank))
+                           : gft_tf_const_ints(nodes, "dim", &y->shape.dims[i], 1);
         shape = y->shape.rank == 1 ? parts[0]
                                    : gft_tf_concat(nodes, parts, y->shape.rank, 0, GRAFT_S32);
     }
