@@ -61,11 +61,39 @@ static void unhide(gft_graph *graph, const hidden *list, int32_t count) {
     }
 }
 
+/* relu6(x + 3) / 6 as three nodes: the sum may go into a convolution's bias. */
+static graft_status open_hard_sigmoid(gft_graph *graph, gft_node_id id, graft_error *err) {
+    const gft_value_id old = graph->nodes[id].outputs[0];
+    const char *name = graph->nodes[id].name;
+    gft_value_id in[2] = {graph->nodes[id].inputs[0], -1};
+    gft_graph_set_layer(graph, graph->nodes[id].layer);
+    GFT_TRY(gft_graph_const_f32(graph, 3.0f, &in[1], err));
+    GFT_TRY(gft_graph_add(graph, &gft_op_add, name, NULL, in, 2, &in[0], err));
+    GFT_TRY(gft_graph_add(graph, &gft_op_relu6, name, NULL, in, 1, &in[0], err));
+    GFT_TRY(gft_graph_const_f32(graph, 1.0f / 6.0f, &in[1], err));
+    GFT_TRY(gft_graph_add(graph, &gft_op_mul, name, NULL, in, 2, &in[0], err));
+    gft_graph_replace(graph, old, in[0]);
+    gft_graph_remove(graph, id);
+    gft_graph_set_layer(graph, NULL);
+    return GRAFT_OK;
+}
+
+static graft_status open_activations(gft_graph *graph, graft_error *err) {
+    const int32_t count = graph->node_count;
+    for (int32_t i = 0; i < count; i++) {
+        if (is_op(&graph->nodes[i], "hard_sigmoid") &&
+            graph->values[graph->nodes[i].inputs[0]].kind == GFT_VALUE_NODE)
+            GFT_TRY(open_hard_sigmoid(graph, i, err));
+    }
+    return GRAFT_OK;
+}
+
 static graft_status simplify(gft_tflw_walk *w, gft_graph *graph, graft_error *err) {
     const gft_rewrite_options options = {.training = false, .fuse = true};
     int32_t count = 0;
     graft_status status = GRAFT_OK;
     GFT_TRY(gft_rewrite_drop_identity(graph, &options, err));
+    GFT_TRY(open_activations(graph, err));
     GFT_TRY(gft_graph_sweep(graph, err));
     hidden *list = gft_arena_array(&w->file->arena, (size_t)graph->node_count + 1, sizeof *list);
     if (!list)

@@ -3,6 +3,7 @@
  * functions for ops that are one operator over the same inputs. Ops of training do not occur in the
  * graphs that are written.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -149,11 +150,37 @@ void gft_tflw_emit_simple(gft_tflw_walk *w) {
         entry->options);
 }
 
+/*
+ * The other way to take a constant: its negative to a sum, its reciprocal to a product. -1: none.
+ */
+static int32_t turned(gft_tflw_walk *w, gft_tflite_op op) {
+    const gft_value *value = &w->graph->values[w->node->inputs[1]];
+    const float *data = gft_graph_value_data(w->graph, w->node->inputs[1]);
+    const int64_t elems = gft_shape_elems(&value->desc.shape);
+    if (!data || value->desc.dtype != GRAFT_F32 || elems < 1 || gft_tflw_role_of(w)->integer)
+        return -1;
+    float *other = gft_tflw_memory(w, (size_t)elems, sizeof *other);
+    for (int64_t i = 0; i < elems && other; i++) {
+        other[i] = op == GFT_TFLITE_OP_SUB ? -data[i] : 1.0f / data[i];
+        if (!isnormal(other[i]) && other[i] != 0.0f)
+            return -1;
+    }
+    return other ? gft_tflw_const_f32s(w, "constant", &value->desc.shape, other, false) : -1;
+}
+
+/*
+ * Differences and quotients by constants are written as the converter does, with fewer operators.
+ */
 void gft_tflw_emit_binary(gft_tflw_walk *w) {
-    const gft_tflw_entry *entry = gft_tflw_find(w->node->op);
+    gft_tflite_op op = gft_tflw_find(w->node->op)->tflite;
+    const bool turns = op == GFT_TFLITE_OP_SUB || op == GFT_TFLITE_OP_DIV;
     const int32_t a = gft_tflw_in(w, 0);
-    const int32_t b = gft_tflw_in(w, 1);
-    (void)gft_tflw_binary(w, entry->tflite, a, b, gft_tflw_fused(w), gft_tflw_out(w, 0), "binary");
+    int32_t b = turns ? turned(w, op) : -1;
+    if (b >= 0)
+        op = op == GFT_TFLITE_OP_SUB ? GFT_TFLITE_OP_ADD : GFT_TFLITE_OP_MUL;
+    else
+        b = gft_tflw_in(w, 1);
+    (void)gft_tflw_binary(w, op, a, b, gft_tflw_fused(w), gft_tflw_out(w, 0), "binary");
 }
 
 void gft_tflw_emit_cast(gft_tflw_walk *w) {
