@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "models/savedmodel_proto.h"
-#include "models/tensorflow_ops_import_fused.h"
+#include "models/tensorflow_ops_import_prelu.h"
 
 typedef struct import_entry {
     const char *op;
@@ -63,7 +63,7 @@ static const import_entry table[] = {
     {"FusedBatchNorm", gft_tf_import_batch_norm},
     {"FusedBatchNormV2", gft_tf_import_batch_norm},
     {"FusedBatchNormV3", gft_tf_import_batch_norm},
-    {"FusedDepthwiseConv2dNative", gft_tf_import_fused},
+    {"FusedDepthwiseConv2dNative", gft_tf_import_conv2d},
     {"Gather", gft_tf_import_gather},
     {"GatherNd", gft_tf_import_gather_nd},
     {"GatherV2", gft_tf_import_gather},

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "models/tensorflow_ops_import.h"
+#include "models/tensorflow_ops_import_prelu.h"
 #include "ops/ops.h"
 
 bool gft_tf_is_nchw(const gft_tf_import *m) {
@@ -99,6 +99,9 @@ graft_status gft_tf_fused_tail(gft_tf_import *m, int32_t first_arg, gft_value_id
             GFT_TRY(gft_tf_take(m, arg++, &pair[1], err));
             const gft_op *op = is(text, length, "Add") ? &gft_op_add : &gft_op_bias_add;
             GFT_TRY(gft_tf_append(m, op, NULL, pair, 2, x, err));
+        } else if (is(text, length, "Prelu")) {
+            GFT_TRY(gft_tf_take(m, arg++, &pair[1], err));
+            GFT_TRY(gft_tf_prelu(m, pair[1], x, err));
         } else {
             GFT_TRY(fused_activation(m, text, length, x, err));
         }
