@@ -23,7 +23,6 @@ typedef struct evaluator {
     gft_classifier classifier;
     graft_evaluation result;
     graft_tensor *outputs;
-    float *padded; /* a fixed batch: the last one is filled up */
     bool logits, judged;
     double loss_sum;
     int64_t top1, top5;
@@ -91,36 +90,6 @@ static graft_status count_picture(evaluator *e, const float *scores, int32_t lab
 
 /* ---- batches ---- */
 
-static graft_status run_batch(evaluator *e, const graft_batch *batch, const float **scores,
-                              graft_error *err) {
-    const gft_classifier *c = &e->classifier;
-    size_t each = (size_t)c->height * (size_t)c->width * 3;
-    int64_t n = batch->count;
-    graft_tensor in = {.name = e->session->graph->inputs[0].name};
-    in.data = (void *)(uintptr_t)batch->f32; /* only read */
-    if (c->batch > 0 && n < c->batch) {
-        size_t bytes = (size_t)c->batch * each * sizeof *e->padded;
-        if (!e->padded && !(e->padded = gft_malloc_aligned(bytes)))
-            return gft_fail_memory(err, bytes, "a batch");
-        memset(e->padded, 0, bytes);
-        memcpy(e->padded, batch->f32, (size_t)n * each * sizeof *e->padded);
-        in.data = e->padded;
-        n = c->batch;
-    }
-    in.desc = gft_desc_f32(gft_shape_4(n, c->height, c->width, 3));
-    in.bytes = (size_t)n * each * sizeof *batch->f32;
-    GFT_TRY(
-        graft_session_run(e->session, &in, 1, e->outputs, e->session->graph->output_count, err));
-    const graft_tensor *out = &e->outputs[c->output];
-    if (out->desc.shape.dims[0] != n)
-        return gft_fail(err, GRAFT_FAILED_PRECONDITION,
-                        "model '%s': gave %lld rows of scores for %lld pictures",
-                        graft_model_name(e->session->model), (long long)out->desc.shape.dims[0],
-                        (long long)n);
-    *scores = out->data;
-    return GRAFT_OK;
-}
-
 static graft_status go_through(evaluator *e, graft_pipeline *pipeline, const graft_dataset *dataset,
                                graft_progress_fn progress, void *context, graft_error *err) {
     int64_t classes = e->classifier.classes;
@@ -132,7 +101,8 @@ static graft_status go_through(evaluator *e, graft_pipeline *pipeline, const gra
         GFT_TRY(graft_pipeline_next(pipeline, &batch, err));
         if (batch.count == 0)
             return GRAFT_OK;
-        GFT_TRY(run_batch(e, &batch, &scores, err));
+        GFT_TRY(gft_session_classify(e->session, &e->classifier, batch.f32, batch.count, e->outputs,
+                                     &scores, err));
         for (int32_t i = 0; i < batch.count && !e->judged; i++)
             e->logits = e->logits || !is_distribution(scores + i * classes, classes);
         e->judged = true;
@@ -239,6 +209,5 @@ done:
     graft_pipeline_free(pipeline);
     graft_evaluation_deinit(&e.result);
     gft_free(e.outputs);
-    gft_free(e.padded);
     return status;
 }

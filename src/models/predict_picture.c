@@ -9,12 +9,58 @@
 #include "base/alloc.h"
 #include "base/shape.h"
 #include "models/session.h"
+#include "ops/ops.h"
+
+/* The scale that the integers of an input or output have: constants of the one node beside them. */
+static bool read_scale(const graft_session *s, const gft_node *node, gft_classifier_end *end) {
+    const gft_graph *g = s->graph;
+    if (!node || node->input_count != 3)
+        return false;
+    const float *scale = gft_graph_value_data(g, node->inputs[1]);
+    const int32_t *zero = gft_graph_value_data(g, node->inputs[2]);
+    if (!scale || !zero || gft_shape_elems(&g->values[node->inputs[1]].desc.shape) != 1 ||
+        !(*scale > 0.0f))
+        return false;
+    end->scale = *scale;
+    end->zero_point = *zero;
+    return true;
+}
+
+static bool is_byte(graft_dtype dtype) {
+    return dtype == GRAFT_U8 || dtype == GRAFT_S8;
+}
+
+/* Whether an output of this type can be scores: floats, or integers that a quantize makes. */
+static bool gives_scores(const graft_session *s, gft_value_id id, gft_classifier_end *end) {
+    const gft_value *value = gft_graph_value(s->graph, id);
+    *end = (gft_classifier_end){.dtype = value->desc.dtype};
+    if (value->desc.dtype == GRAFT_F32)
+        return true;
+    if (!is_byte(value->desc.dtype) || value->kind != GFT_VALUE_NODE)
+        return false;
+    const gft_node *node = gft_graph_node(s->graph, value->node);
+    return node->op == &gft_op_quantize && read_scale(s, node, end);
+}
+
+/* Whether an input can be pictures: floats, or integers that a dequantize takes. */
+static bool takes_pictures(const graft_session *s, gft_value_id id, gft_classifier_end *end) {
+    const gft_graph *g = s->graph;
+    *end = (gft_classifier_end){.dtype = g->values[id].desc.dtype};
+    if (end->dtype == GRAFT_F32)
+        return true;
+    for (int32_t i = 0; is_byte(end->dtype) && i < g->node_count; i++) {
+        const gft_node *node = &g->nodes[i];
+        if (node->op == &gft_op_dequantize && node->inputs[0] == id)
+            return read_scale(s, node, end);
+    }
+    return false;
+}
 
 static graft_status find_scores(const graft_session *s, gft_classifier *out, graft_error *err) {
     for (int32_t i = 0; i < s->graph->output_count; i++) {
-        const graft_tensor_desc *desc =
-            &gft_graph_value(s->graph, s->graph->outputs[i].value)->desc;
-        if (desc->dtype == GRAFT_F32 && desc->shape.rank == 2 && desc->shape.dims[1] > 0 &&
+        const gft_value_id id = s->graph->outputs[i].value;
+        const graft_tensor_desc *desc = &gft_graph_value(s->graph, id)->desc;
+        if (gives_scores(s, id, &out->gives) && desc->shape.rank == 2 && desc->shape.dims[1] > 0 &&
             desc->shape.dims[1] <= INT32_MAX) {
             out->output = i;
             out->classes = desc->shape.dims[1];
@@ -39,7 +85,8 @@ graft_status gft_session_classifier(const graft_session *session, gft_classifier
                         (int)graph->input_count);
     const graft_tensor_desc *in = &gft_graph_value(graph, graph->inputs[0].value)->desc;
     const int64_t *dims = in->shape.dims;
-    if (in->dtype != GRAFT_F32 || in->shape.rank != 4 || dims[3] != 3)
+    if (!takes_pictures(session, graph->inputs[0].value, &out->takes) || in->shape.rank != 4 ||
+        dims[3] != 3)
         return gft_fail(err, GRAFT_FAILED_PRECONDITION,
                         "model '%s': takes %s, expected pictures, float32 [?,H,W,3]", name,
                         gft_desc_text(in, text));
@@ -110,27 +157,19 @@ static int32_t best_scores(const float *scores, int64_t classes, int32_t top,
 static graft_status run_picture(graft_session *s, const gft_classifier *c, const float **scores,
                                 const char *path, graft_error *err) {
     graft_status status;
-    size_t count = (size_t)c->height * (size_t)c->width * 3;
-    size_t copies = c->batch > 0 ? (size_t)c->batch : 1;
-    size_t bytes = copies * count * sizeof *s->picture; /* the rule's sizes are checked */
+    const size_t count =
+        (size_t)c->height * (size_t)c->width * 3; /* the rule's sizes are checked */
     int32_t outputs = s->graph->output_count;
     graft_tensor *out = gft_calloc((size_t)outputs + 1, sizeof *out);
-    float *picture = gft_realloc(s->picture, bytes);
+    float *picture = gft_realloc(s->picture, count * sizeof *s->picture);
     if (picture)
         s->picture = picture;
     if (!out || !picture) {
-        status = gft_fail_memory(err, bytes, "a picture");
+        status = gft_fail_memory(err, count * sizeof *s->picture, "a picture");
         goto done;
     }
-    memset(picture, 0, bytes); /* a fixed batch above one: the rest is blank */
     GFT_GOTO(graft_preprocess_file(&c->rule, path, picture, err));
-    graft_tensor in = {
-        .name = s->graph->inputs[0].name,
-        .desc = {GRAFT_F32, gft_shape_4((int64_t)copies, c->height, c->width, 3), NULL},
-        .data = picture,
-        .bytes = bytes};
-    GFT_GOTO(graft_session_run(s, &in, 1, out, outputs, err));
-    *scores = out[c->output].data;
+    GFT_GOTO(gft_session_classify(s, c, picture, 1, out, scores, err));
     for (int64_t i = 0; i < c->classes; i++) {
         if (isnan((*scores)[i])) {
             status = gft_fail(err, GRAFT_FAILED_PRECONDITION,

@@ -60,6 +60,8 @@ void graft_session_free(graft_session *session) {
         gft_free(session->numbers[i]);
     gft_free(session->numbers);
     gft_free(session->picture);
+    gft_free(session->fed);
+    gft_free(session->scores);
     gft_free(session->rows);
     gft_free(session->data);
     gft_free(session->shapes);

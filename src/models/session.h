@@ -31,13 +31,25 @@ struct graft_session {
     graft_shape *shapes;     /* the same */
     /* prediction (predict.c) */
     float *picture; /* one preprocessed picture */
+    void *fed;      /* pictures as the input wants them */
+    size_t fed_bytes;
+    float *scores; /* of an output of integers */
+    size_t scores_bytes;
     char **numbers; /* index as text, where the model has no labels */
     int32_t number_count;
 };
 
+/* Integers that stand for numbers, scale * (q - zero_point); dtype F32: they are floats. */
+typedef struct gft_classifier_end {
+    graft_dtype dtype;
+    float scale;
+    int32_t zero_point;
+} gft_classifier_end;
+
 /* How a signature takes pictures and gives scores. */
 typedef struct gft_classifier {
-    int32_t output; /* first output of rank 2, float32 */
+    int32_t output; /* first output of rank 2: float32, or quantised */
+    gft_classifier_end takes, gives;
     int64_t classes;
     int64_t batch; /* the only batch size it takes; -1: any */
     int32_t height, width;
@@ -47,5 +59,18 @@ typedef struct gft_classifier {
 /** Finds out, or says why pictures cannot be classified with this signature. */
 GRAFT_MUST_CHECK graft_status gft_session_classifier(const graft_session *session,
                                                      gft_classifier *out, graft_error *err);
+
+/**
+ * Runs n pictures (pixels 0..255, at most the batch where that is fixed): they are normalised and
+ * quantised as the input wants them, the scores come as floats, n rows.
+ *
+ * @param outputs [out] one per output of the signature
+ * @param scores  [out] borrowed until the next run
+ */
+GRAFT_MUST_CHECK graft_status gft_session_classify(graft_session *session,
+                                                   const gft_classifier *classifier,
+                                                   const float *pixels, int64_t n,
+                                                   graft_tensor *outputs, const float **scores,
+                                                   graft_error *err);
 
 #endif
