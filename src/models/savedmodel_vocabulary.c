@@ -37,8 +37,7 @@ static bool column_of(graft_string_view line, char delimiter, int64_t column,
     }
 }
 
-static bool number_of(graft_string_view text, graft_dtype dtype, int64_t offset, void *out,
-                      int64_t at) {
+static bool number_of(graft_string_view text, graft_dtype dtype, void *out, int64_t at) {
     char word[64];
     int64_t whole;
     double real;
@@ -52,7 +51,7 @@ static bool number_of(graft_string_view text, graft_dtype dtype, int64_t offset,
         ((float *)out)[at] = (float)real;
         return true;
     }
-    if (!gft_words_i64(word, &whole) || __builtin_add_overflow(whole, offset, &whole))
+    if (!gft_words_i64(word, &whole))
         return false;
     if (dtype == GRAFT_S64)
         ((int64_t *)out)[at] = whole;
@@ -80,7 +79,7 @@ static bool take(const gft_vocabulary *v, graft_string_view line, int64_t number
     if (index != GFT_VOCABULARY_LINE && !column_of(line, v->delimiter, index, &text))
         return false;
     if (dtype != GRAFT_STRING)
-        return number_of(text, dtype, v->offset, out, number);
+        return number_of(text, dtype, out, number);
     ((graft_string_view *)out)[number] = text;
     return true;
 }

@@ -15,7 +15,7 @@
 typedef struct gft_vocabulary {
     int64_t key_index, value_index; /* a column from 0, or one of the above */
     int64_t most_lines;             /* -1: all */
-    int64_t offset;                 /* added to integers */
+    int64_t offset;                 /* added to line numbers */
     char delimiter;
     graft_dtype key_type, value_type; /* string, int64, int32, float32 */
 } gft_vocabulary;

@@ -60,6 +60,7 @@ const char *gft_tf_import_why_not(const Tensorflow__NodeDef *node) {
         {"RegexReplace", "it makes strings, and strings are only passed on here"},
         {"StaticRegexReplace", "it makes strings, and strings are only passed on here"},
         {"Substr", "it makes strings, and strings are only passed on here"},
+        {"Sparse", "it works on a sparse tensor, which is not read"},
         {"StringToHashBucket", "it hashes strings with TensorFlow's own functions"},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
