@@ -118,10 +118,10 @@ static json_t *layer_entry(maker *m, const gft_kw_layer *layer) {
 
 /* ---- the model ---- */
 
-/* One as it is in Keras 3, several (and any number in the legacy dialect) as a list. */
+/* One as it is, several as a list. */
 static json_t *ends(maker *m, const gft_binding *bindings, int32_t count) {
     const gft_kw *w = m->w;
-    if (count == 1 && !w->legacy)
+    if (count == 1)
         return triple(m, w->layer_of[bindings[0].value]);
     json_t *list = checked(m, json_array());
     for (int32_t i = 0; i < count; i++)

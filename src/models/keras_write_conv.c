@@ -63,10 +63,22 @@ static gft_kw_id conv_layer(gft_kw *w, const char *class_name, json_t *config, g
     return gft_kw_add1(w, class_name, NULL, config, x);
 }
 
-/*
- * The depthwise node in front of a 1x1 convolution that belongs to the same layer, NULL if there is
- * none.
- */
+/* Weights of one layer: "conv/depthwise_kernel" and "conv/pointwise_kernel". */
+static bool same_layer(const gft_kw *w, const gft_node *a, const gft_node *b) {
+    const gft_value *x = &w->graph->values[a->inputs[1]];
+    const gft_value *y = &w->graph->values[b->inputs[1]];
+    if (strcmp(a->layer, b->layer) == 0)
+        return true;
+    if (x->kind != GFT_VALUE_PARAM || y->kind != GFT_VALUE_PARAM)
+        return false;
+    const char *first = w->graph->params->items[x->param].name;
+    const char *second = w->graph->params->items[y->param].name;
+    const char *end = strrchr(first, '/');
+    return end && strncmp(first, second, (size_t)(end - first) + 1) == 0 &&
+           !strchr(second + (end - first) + 1, '/');
+}
+
+/* The depthwise node in front of a 1x1 convolution of the same layer, NULL if there is none. */
 static const gft_node *separable_part(const gft_kw *w) {
     const gft_conv2d_attrs *attrs = w->node->attrs;
     const gft_value *x = &w->graph->values[w->node->inputs[0]];
@@ -83,7 +95,7 @@ static const gft_node *separable_part(const gft_kw *w) {
                        attrs->padding != GFT_PAD_EXPLICIT;
     const bool even = first->stride_h == first->stride_w && layer->takes_activation &&
                       strcmp(layer->class_name, "DepthwiseConv2D") == 0 && layer->weight_count == 1;
-    return plain && even && strcmp(depthwise->layer, w->node->layer) == 0 ? depthwise : NULL;
+    return plain && even && same_layer(w, depthwise, w->node) ? depthwise : NULL;
 }
 
 /* The DepthwiseConv2D that is there already takes the 1x1 convolution in. */

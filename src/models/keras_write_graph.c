@@ -135,6 +135,16 @@ static graft_status copy_graph(gft_kw *w, const gft_signature *signature, graft_
 
 /* ---- names of an exported function ---- */
 
+/* "conv" of the parameter "scope/conv/kernel". */
+static const char *last_part(const char *parameter, size_t *length) {
+    const char *end = strrchr(parameter, '/');
+    const char *begin = end;
+    while (begin && begin > parameter && begin[-1] != '/')
+        begin--;
+    *length = begin ? (size_t)(end - begin) : 0;
+    return begin;
+}
+
 /* "net_1/" if every layer of more than one part begins so and parameters do not. */
 static graft_status find_prefix(gft_kw *w, graft_error *err) {
     const gft_graph *g = w->graph;
@@ -156,10 +166,10 @@ static graft_status find_prefix(gft_kw *w, graft_error *err) {
             return GRAFT_OK;
         for (int32_t i = 0; i < node->input_count; i++) {
             const gft_value *value = &g->values[node->inputs[i]];
-            const char *name =
-                value->kind == GFT_VALUE_PARAM ? g->params->items[value->param].name : "";
-            const char *end = strrchr(name, '/');
-            const size_t own = end ? (size_t)(end - name) : 0;
+            size_t own = 0;
+            const char *name = value->kind == GFT_VALUE_PARAM
+                                   ? last_part(g->params->items[value->param].name, &own)
+                                   : "";
             if (own == 0 || strncmp(node->layer + length, name, own) != 0)
                 continue;
             plain += node->layer[length + own] == '\0' || node->layer[length + own] == '/';

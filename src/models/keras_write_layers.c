@@ -1,6 +1,7 @@
 /*
  * Building blocks of the Keras writer: names, layers, arguments, constants as JSON.
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -134,9 +135,18 @@ static bool free_name(const gft_kw *w, const char *name, size_t length) {
     return !taken(w, text);
 }
 
+/* What is behind the last '/' of a name of this length. */
+static const char *last_part(const char *name, size_t *length) {
+    size_t at = *length;
+    while (at > 0 && name[at - 1] != '/')
+        at--;
+    *length -= at;
+    return name + at;
+}
+
 /*
- * The parameters' layer, else the node's, else (another node of the layer has that) the node's own
- * name.
+ * The parameters' layer (without the scopes that an exported function's variables have), else the
+ * node's, else (another node of the layer has that) the node's own name.
  */
 static const char *layer_name(gft_kw *w, const gft_kw_spec *spec) {
     size_t length = 0;
@@ -144,6 +154,12 @@ static const char *layer_name(gft_kw *w, const gft_kw_spec *spec) {
     if (name)
         return claim(w, name, strlen(name), spec->suffix);
     name = parameter_layer(w, &length);
+    if (name && w->prefix[0]) {
+        size_t short_length = length;
+        const char *short_name = last_part(name, &short_length);
+        if (spec->suffix || free_name(w, short_name, short_length))
+            return claim(w, short_name, short_length, spec->suffix);
+    }
     if (!name)
         name = plain_name(w, w->node->layer, &length);
     if (!spec->suffix && !free_name(w, name, length))
@@ -296,6 +312,8 @@ json_t *gft_kw_pair(int64_t a, int64_t b) {
 
 json_t *gft_kw_float(float value) {
     char text[64];
+    if (isinf(value)) /* which JSON has not */
+        value = value > 0 ? FLT_MAX : -FLT_MAX;
     double number = (double)value;
     for (int digits = 1; digits <= 9; digits++) {
         double shorter = 0;
@@ -310,7 +328,7 @@ json_t *gft_kw_float(float value) {
     return json_real(number);
 }
 
-/* One number; infinity, which JSON has not, as the largest float. */
+/* One number; NULL for what is none. */
 static json_t *number_at(graft_dtype dtype, const void *data, size_t i) {
     float f = 0;
     switch (dtype) {
@@ -337,8 +355,6 @@ static json_t *number_at(graft_dtype dtype, const void *data, size_t i) {
     default:
         return NULL;
     }
-    if (isinf(f))
-        f = f > 0 ? 3.4028235e38f : -3.4028235e38f;
     return gft_kw_float(f);
 }
 

@@ -1,13 +1,12 @@
 /*
  * Pooling, reductions, padding, slices, joining, new shapes, other sizes.
  */
+#include <float.h>
 #include <string.h>
 
 #include "base/shape.h"
 #include "base/size.h"
 #include "models/keras_write.h"
-
-#define LOWEST (-3.4028235e38f)
 
 /* ---- padding ---- */
 
@@ -98,7 +97,7 @@ static gft_kw_id pool_input(gft_kw *w, const gft_pool_attrs *attrs) {
     graft_tensor_desc desc = *gft_kw_in_desc(w, 0);
     desc.shape.dims[1] = grown(desc.shape.dims[1], p->top + p->bottom);
     desc.shape.dims[2] = grown(desc.shape.dims[2], p->left + p->right);
-    return pad_op(w, x, &pad, 4, LOWEST, "_pad", &desc);
+    return pad_op(w, x, &pad, 4, -FLT_MAX, "_pad", &desc);
 }
 
 void gft_kw_emit_pool(gft_kw *w) {
