@@ -193,3 +193,42 @@ graft_status gft_keras_call_separable(gft_keras_call *c, graft_error *err) {
     GFT_TRY(gft_keras_add(c, &gft_op_conv2d, "pointwise", &point, inputs, bias ? 3 : 2, &y, err));
     return close_conv(c, &v, y, err);
 }
+
+/* ---- transposed ---- */
+
+/* Keras' rule for a dimension's size with output_padding; 0: the op's own rule. */
+static int64_t transposed_size(int64_t size, int64_t extent, int64_t stride, bool same,
+                               int64_t extra) {
+    return extra < 0 ? 0 : (size - 1) * stride + extent - (same ? extent / 2 * 2 : 0) + extra;
+}
+
+graft_status gft_keras_call_conv_transpose(gft_keras_call *c, graft_error *err) {
+    conv v;
+    gft_value_id inputs[2];
+    gft_value_id bias = -1;
+    gft_value_id y = -1;
+    int64_t extra[2];
+    const int64_t filters = gft_keras_int(c->config, "filters", 0);
+    GFT_TRY(open_conv(c, &v, err));
+    GFT_TRY(gft_keras_pair(c, "output_padding", -1, extra, err));
+    if (v.rank == 1)
+        one_row(extra, extra[0] < 0 ? -1 : 0);
+    const graft_shape *x = &gft_keras_desc(c, v.x)->shape;
+    const bool same = v.attrs.padding == GFT_PAD_SAME;
+    const int64_t extent[2] = {(v.kernel[0] - 1) * v.attrs.dilation_h + 1,
+                               (v.kernel[1] - 1) * v.attrs.dilation_w + 1};
+    const gft_conv2d_transpose_attrs attrs = {
+        .conv = v.attrs,
+        .out_h = transposed_size(x->dims[1], extent[0], v.attrs.stride_h, same, extra[0]),
+        .out_w = transposed_size(x->dims[2], extent[1], v.attrs.stride_w, same, extra[1])};
+    if ((x->dims[1] < 0 || x->dims[2] < 0) && (extra[0] >= 0 || extra[1] >= 0))
+        return gft_keras_refuse(c, err, "output_padding for pictures of unknown size");
+    inputs[0] = v.x;
+    GFT_TRY(take_kernel(c, &v, "kernel", v.kernel, filters, v.channels, &inputs[1], err));
+    GFT_TRY(gft_keras_add(c, &gft_op_conv2d_transpose, NULL, &attrs, inputs, 2, &y, err));
+    if (gft_keras_bool(c->config, "use_bias", true)) {
+        GFT_TRY(take_bias(c, filters, &bias, err));
+        GFT_TRY(gft_keras_binary(c, &gft_op_bias_add, "bias", y, bias, &y, err));
+    }
+    return close_conv(c, &v, y, err);
+}

@@ -80,8 +80,9 @@ static const gft_keras_kind OPERATIONS[] = {
     OP("Sum", reduce, reduce_sum),
     OP("Max", reduce, reduce_max),
     OP("Amax", reduce, reduce_max),
-    FN("Min", reduce),
-    FN("Amin", reduce),
+    OP("Min", reduce, reduce_min),
+    OP("Amin", reduce, reduce_min),
+    OP("Prod", reduce, reduce_prod),
     FN("Var", variance),
     FN("Std", variance),
     FN("Clip", clip),
@@ -98,6 +99,7 @@ static const gft_keras_kind OPERATIONS[] = {
     FN("BroadcastTo", op_broadcast),
     FN("Pad", op_pad),
     FN("GetItem", get_item),
+    FN("Tile", tile),
     FN("Flip", flip),
     FN("Swapaxes", swap_axes),
     FN("Split", split),
@@ -171,6 +173,7 @@ static const struct {
     {"math.reduce_sum", "Sum"},
     {"math.reduce_max", "Max"},
     {"math.reduce_min", "Min"},
+    {"math.reduce_prod", "Prod"},
     {"reduce_mean", "Mean"},
     {"clip_by_value", "Clip"},
     {"linalg.matmul", "Matmul"},
@@ -185,6 +188,7 @@ static const struct {
     {"concat", "Concatenate"},
     {"stack", "Stack"},
     {"broadcast_to", "BroadcastTo"},
+    {"tile", "Tile"},
     {"compat.v1.pad", "Pad"},
     {"pad", "Pad"},
     {"__operators__.getitem", "GetItem"},
@@ -212,16 +216,21 @@ graft_status gft_keras_call_lambda_op(gft_keras_call *c, graft_error *err) {
 
 /* ---- arguments ---- */
 
+static bool is_named(const gft_keras_arg *arg, const char *name, const char *other) {
+    return arg->keyword && ((name && strcmp(arg->keyword, name) == 0) ||
+                            (other && strcmp(arg->keyword, other) == 0));
+}
+
 const gft_keras_arg *gft_keras_arg_of(const gft_keras_call *c, int32_t place, const char *name,
                                       const char *other) {
     int32_t at = 0;
     for (int32_t i = 0; i < c->arg_count; i++) {
-        const gft_keras_arg *arg = &c->args[i];
-        if (arg->keyword && ((name && strcmp(arg->keyword, name) == 0) ||
-                             (other && strcmp(arg->keyword, other) == 0)))
-            return arg;
-        if (!arg->keyword && at++ == place)
-            return arg;
+        if (is_named(&c->args[i], name, other))
+            return &c->args[i];
+    }
+    for (int32_t i = 0; i < c->arg_count; i++) {
+        if (!c->args[i].keyword && at++ == place)
+            return &c->args[i];
     }
     return NULL;
 }

@@ -101,6 +101,10 @@ graft_status gft_keras_call_word(gft_keras_call *c, graft_error *err) {
     /* tf.nn.leaky_relu calls the slope alpha */
     if (ok && strcmp(name, "LeakyRelu") == 0 && json_object_get(config, "alpha"))
         ok = json_object_set(config, "negative_slope", json_object_get(config, "alpha")) == 0;
+    /* keras.ops.gelu is approximate unless told otherwise, tf.nn.gelu is not */
+    if (ok && strcmp(c->layer->class_name, "TFOpLambda") == 0 &&
+        !json_object_get(config, "approximate"))
+        ok = json_object_set_new(config, "approximate", json_false()) == 0;
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
         if (strcmp(WORDS[i].class_name, name) == 0)
             name = WORDS[i].word;
@@ -190,18 +194,13 @@ static graft_status reduce_attrs(const gft_keras_call *c, gft_value_id x, gft_re
     return GRAFT_OK;
 }
 
-/* Minimum: the largest of what has the other sign. */
 graft_status gft_keras_call_reduce(gft_keras_call *c, graft_error *err) {
     gft_reduce_attrs attrs;
     gft_value_id x = -1;
     GFT_TRY(gft_keras_subject(c, &x, err));
     GFT_TRY(reduce_attrs(c, x, &attrs, err));
     GFT_TRY(gft_keras_to_float(c, &x, err));
-    if (c->kind->op)
-        return gft_keras_finish(c, c->kind->op, NULL, &attrs, &x, 1, err);
-    GFT_TRY(gft_keras_add(c, &gft_op_neg, "minus", NULL, &x, 1, &x, err));
-    GFT_TRY(gft_keras_add(c, &gft_op_reduce_max, "max", &attrs, &x, 1, &x, err));
-    return gft_keras_finish(c, &gft_op_neg, NULL, NULL, &x, 1, err);
+    return gft_keras_finish(c, c->kind->op, NULL, &attrs, &x, 1, err);
 }
 
 graft_status gft_keras_call_variance(gft_keras_call *c, graft_error *err) {

@@ -143,6 +143,21 @@ graft_status gft_keras_call_op_broadcast(gft_keras_call *c, graft_error *err) {
     return gft_keras_finish(c, &gft_op_broadcast_to, NULL, &attrs, &x, 1, err);
 }
 
+graft_status gft_keras_call_tile(gft_keras_call *c, graft_error *err) {
+    int64_t times[GRAFT_MAX_RANK];
+    int32_t count;
+    gft_tile_attrs attrs = {.multiples = {0}};
+    gft_value_id x = -1;
+    GFT_TRY(gft_keras_subject(c, &x, err));
+    const int32_t rank = gft_keras_desc(c, x)->shape.rank;
+    GFT_TRY(ints_setting(c, 1, "repeats", "multiples", times, &count, err));
+    if (count > rank)
+        return gft_keras_refuse(c, err, "more repeats than dimensions");
+    for (int32_t i = 0; i < rank; i++)
+        attrs.multiples[i] = i < rank - count ? 1 : times[i - (rank - count)];
+    return gft_keras_finish(c, &gft_op_tile, NULL, &attrs, &x, 1, err);
+}
+
 /* n, or ((before, after), ...), one pair for all or one per dimension. */
 graft_status gft_keras_call_op_pad(gft_keras_call *c, graft_error *err) {
     const json_t *widths = items_of(gft_keras_setting(c, 1, "pad_width", "paddings"));

@@ -214,6 +214,21 @@ static graft_status find_numbered(void *context, gft_keras_layout *layout, gft_a
     return gft_keras_find_by_class(r->kept->file, layout, &r->kept->arena, err);
 }
 
+/*
+ * Keras puts the weights anywhere in the zip; numbers must lie on multiples of their size. One copy
+ * of the whole is cheaper than one of each variable.
+ */
+static graft_status align_member(gft_zip_member *member, graft_error *err) {
+    if (member->owned || (uintptr_t)member->data % sizeof(double) == 0)
+        return GRAFT_OK;
+    uint8_t *copy = gft_malloc_aligned(member->bytes);
+    if (!copy)
+        return gft_fail_memory(err, member->bytes, "weights");
+    memcpy(copy, member->data, member->bytes);
+    member->data = member->owned = copy;
+    return GRAFT_OK;
+}
+
 static graft_status read_zip(reading *r, graft_error *err) {
     json_t *config = NULL;
     GFT_TRY(read_metadata(r, err));
@@ -221,6 +236,8 @@ static graft_status read_zip(reading *r, graft_error *err) {
     graft_status status =
         gft_zip_member_find(r->kept->map.data, r->kept->map.bytes, r->path, "model.weights.h5",
                             MAX_WEIGHTS_BYTES, &r->kept->member, err);
+    if (status == GRAFT_OK)
+        status = align_member(&r->kept->member, err);
     if (status == GRAFT_OK)
         status = gft_hdf5_open_memory(r->kept->member.data, r->kept->member.bytes, r->path,
                                       &r->kept->file, err);
