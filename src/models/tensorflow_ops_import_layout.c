@@ -97,7 +97,10 @@ graft_status gft_tf_fused_tail(gft_tf_import *m, int32_t first_arg, gft_value_id
             arg += 4;
         } else if (is(text, length, "BiasAdd") || is(text, length, "Add")) {
             GFT_TRY(gft_tf_take(m, arg++, &pair[1], err));
-            const gft_op *op = is(text, length, "Add") ? &gft_op_add : &gft_op_bias_add;
+            /* Grappler takes a scalar that is added for a bias too: hard_sigmoid's 3. */
+            const bool bias =
+                is(text, length, "BiasAdd") && m->graph->values[pair[1]].desc.shape.rank == 1;
+            const gft_op *op = bias ? &gft_op_bias_add : &gft_op_add;
             GFT_TRY(gft_tf_append(m, op, NULL, pair, 2, x, err));
         } else if (is(text, length, "Prelu")) {
             GFT_TRY(gft_tf_take(m, arg++, &pair[1], err));
