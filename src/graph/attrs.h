@@ -304,10 +304,12 @@ typedef struct gft_lrn_attrs {
     float bias, alpha, beta;
 } gft_lrn_attrs;
 
-/* conv2d_transpose: x (N,H,W,C), filter (KH,KW,OC,C) -> (N,OH,OW,OC), the transpose of the convolution `conv` that takes
- * (OH,OW) to (H,W). out_h or out_w 0: H * stride for SAME, (H - 1) * stride + the filter's extent
- * otherwise (less the explicit pads). TensorFlow's Conv2DBackpropInput; conv.epilogue and
- * conv.groups are not used. */
+/*
+ * conv2d_transpose: x (N,H,W,C), filter (KH,KW,OC,C) -> (N,OH,OW,OC), the transpose of the
+ * convolution `conv` that takes (OH,OW) to (H,W). out_h or out_w 0: H * stride for SAME, (H - 1) *
+ * stride + the filter's extent otherwise (less the explicit pads). TensorFlow's
+ * Conv2DBackpropInput; conv.epilogue and conv.groups are not used.
+ */
 typedef struct gft_conv2d_transpose_attrs {
     gft_conv2d_attrs conv;
     int64_t out_h, out_w;

@@ -184,7 +184,7 @@ case(
 for mode, f in (("BILINEAR", tf.raw_ops.ResizeBilinear), ("NEAREST", tf.raw_ops.ResizeNearestNeighbor)):
     for corners_flag, half in ((False, False), (True, False), (False, True)):
         for size in ((5, 7), (2, 2)):
-            attrs = "&(const gft_resize_attrs){%d, %d, GFT_RESIZE_%s, %s, %s}" % (
+            attrs = "&(const gft_resize_attrs){%d, %d, GFT_RESIZE_%s, %s, %s, 0, 0}" % (
                 size + (mode, str(corners_flag).lower(), str(half).lower())
             )
             case(

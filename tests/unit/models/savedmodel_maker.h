@@ -353,9 +353,9 @@ static inline void make_op_reduce(maker *m) {
 }
 static inline void make_op_resize(maker *m) {
     gft_value_id x = make_picture(m);
-    const gft_resize_attrs half = {13, 5, GFT_RESIZE_BILINEAR, false, true};
-    const gft_resize_attrs corners = {4, 11, GFT_RESIZE_BILINEAR, true, false};
-    const gft_resize_attrs nearest = {18, 14, GFT_RESIZE_NEAREST, false, true};
+    const gft_resize_attrs half = {13, 5, GFT_RESIZE_BILINEAR, false, true, 0, 0};
+    const gft_resize_attrs corners = {4, 11, GFT_RESIZE_BILINEAR, true, false, 0, 0};
+    const gft_resize_attrs nearest = {18, 14, GFT_RESIZE_NEAREST, false, true, 0, 0};
     make_output(m, "half", MAKE_NODE(m, resize, "half", &half, x));
     make_output(m, "corners", MAKE_NODE(m, resize, "corners", &corners, x));
     make_output(m, "nearest", MAKE_NODE(m, resize, "nearest", &nearest, x));
