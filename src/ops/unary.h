@@ -2,11 +2,12 @@
  * What element-wise ops of one float32 input share. A new activation is one file like this (and its
  * lines in op_list.h):
  *
- *     static void softplus(const float *x, float *y, int64_t n, float alpha) { ... }
- *     static void softplus_grad(const float *dy, const float *r, float *dx, int64_t n, float alpha)
- * { ... } GFT_ACTIVATION(softplus, softplus, softplus_grad, GFT_GRAD_FROM_INPUT)
+ *     static void squareplus(const float *x, float *y, int64_t n, float alpha) { ... }
+ *     static void squareplus_grad(const float *dy, const float *r, float *dx, int64_t n,
+ *                                 float alpha) { ... }
+ *     GFT_ACTIVATION(squareplus, squareplus, squareplus_grad, GFT_GRAD_FROM_INPUT)
  *
- * It defines gft_op_softplus, gft_op_softplus_grad and gft_grad_softplus, and may become an
+ * It defines gft_op_squareplus, gft_op_squareplus_grad and gft_grad_squareplus, and may become an
  * epilogue at once. Where the kernel table has <name>_f32 and <name>_grad_f32,
  * GFT_ACTIVATION_KERNELS takes those.
  */
