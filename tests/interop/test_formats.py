@@ -292,8 +292,31 @@ def test_npy_versions(tmp_path, version):
     assert np.array_equal(np.load(tmp_path / "b.npy"), ARRAYS["f4"])
 
 
+def test_npz_of_strings(tmp_path):
+    """S comes back as it is, U as UTF-8 bytes, V as bytes with their zeros (S then, which NumPy shows without)."""
+    text = np.array([["é", ""], ["\U0001d11e clef", "a"]])
+    given = {
+        "s": np.array([b"a", b"", b"longer\0x"]),
+        "u": text,
+        "f": np.asfortranarray(text),
+        "v": np.void(b"ab\0\0"),
+    }
+    np.savez(tmp_path / "x.npz", **given)
+    tool("npz-copy", tmp_path / "x.npz", tmp_path / "y.npz")
+    ours = load_npz(tmp_path / "y.npz")
+    assert ours["s"].tolist() == given["s"].tolist()
+    for key in ("u", "f"):
+        assert np.char.decode(ours[key], "utf-8").tolist() == text.tolist()
+    assert ours["v"].dtype == "S4" and ours["v"] == b"ab"
+
+
 def test_npz_of_other_types_is_refused(tmp_path):
-    for array in (np.array(["a"]), np.complex64([1j]), np.array([1], ">f4"), np.zeros(2, [("a", "f4")])):
+    for array in (
+        np.array(["a"], object),
+        np.complex64([1j]),
+        np.array([1], ">f4"),
+        np.zeros(2, [("a", "f4")]),
+    ):
         np.savez(tmp_path / "x.npz", a=array)
         message = tool("npz-copy", tmp_path / "x.npz", tmp_path / "y.npz", ok=False)
         assert message.startswith("unimplemented") and "x.npz" in message

@@ -1,4 +1,4 @@
-"""Strings, look-up tables and tf.Examples in SavedModels of TensorFlow 1 and 2: graft run gives what TensorFlow gives."""
+"""Strings, look-up tables and tf.Examples in SavedModels of TensorFlow 1 and 2, run by Graft and by TensorFlow."""
 
 import subprocess
 

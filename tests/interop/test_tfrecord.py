@@ -1,4 +1,4 @@
-"""Pictures in TFRecord files: tf.data reads what `graft data pack` writes, Graft reads what TensorFlow writes."""
+"""Pictures in TFRecord files: tf.data reads what `graft data pack` writes, Graft what TensorFlow writes."""
 
 import json
 import os
