@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 
 #define BUDGET_FLOOR ((size_t)64 << 20)
+#define MAX_ENDS 4096 /* inputs or outputs of a file without signatures */
 
 static const char DEFAULT_KEY[] = "serving_default";
 
@@ -53,6 +54,9 @@ static graft_status open_file(gft_tfl_reader *r, const char *path, graft_error *
 /* Tensors of a subgraph by their names; one without, or with another's name, gets its number. */
 static graft_status name_ends(gft_tfl_reader *r, const int32_t *tensors, int32_t count,
                               const char *kind, gft_tflite_binding **out, graft_error *err) {
+    if (count > MAX_ENDS)
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: more than %d %ss", r->file->fb.where,
+                        MAX_ENDS, kind);
     *out = gft_arena_array(r->arena, (size_t)count, sizeof **out);
     if (!*out)
         return gft_fail_memory(err, (size_t)count * sizeof **out, "a signature");

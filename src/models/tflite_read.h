@@ -63,6 +63,7 @@ typedef struct gft_tfl_graph {
 typedef struct gft_tfl_op {
     gft_tfl_graph *g;
     const gft_tflite_operator *o;
+    int32_t index;     /* in its subgraph */
     const char *name;  /* for graph nodes */
     const char *layer; /* parameters are "<layer>/kernel" */
     const struct gft_tfl_entry *entry;

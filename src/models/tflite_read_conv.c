@@ -153,10 +153,7 @@ graft_status gft_tfl_read_transpose_conv(gft_tfl_op *m, graft_error *err) {
     GFT_TRY(output_size(m, &attrs.out_h, &attrs.out_w, err));
     GFT_TRY(gft_tfl_take(m, 2, &inputs[0], err));
     GFT_TRY(gft_tfl_weight(m, 1, GFT_TFL_TRANSPOSE, "kernel", -1, 0, &inputs[1], &filter, err));
-    const gft_op *op = gft_ops_find("conv2d_transpose");
-    if (!op)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "the operator is not read");
-    GFT_TRY(gft_tfl_append(m, op, &attrs, inputs, 2, &y, err));
+    GFT_TRY(gft_tfl_append(m, &gft_op_conv2d_transpose, &attrs, inputs, 2, &y, err));
     if (gft_tfl_has(m, 3)) {
         GFT_TRY(gft_tfl_weight(m, 3, GFT_TFL_AS_IS, "bias", filter, 0, &bias, &ignored, err));
         const gft_value_id pair[2] = {y, bias};

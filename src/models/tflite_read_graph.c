@@ -95,10 +95,10 @@ static graft_status count_ops(gft_tfl_graph *g, graft_op_info **out, int32_t *co
 
 /* ---- operators ---- */
 
-static graft_status read_operator(gft_tfl_graph *g, const gft_tflite_operator *o,
-                                  graft_error *err) {
+static graft_status read_operator(gft_tfl_graph *g, int32_t index, graft_error *err) {
+    const gft_tflite_operator *o = &g->subgraph->operators[index];
     const gft_tfl_entry *entry = o->op == GFT_TFLITE_OP_CUSTOM ? NULL : gft_tfl_find(o->op);
-    gft_tfl_op m = {.g = g, .o = o};
+    gft_tfl_op m = {.g = g, .o = o, .index = index};
     if (o->op == GFT_TFLITE_OP_CUSTOM)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s operators are not read",
                         o->custom && strncmp(o->custom, "Flex", 4) == 0 ? "TensorFlow's (flex)"
@@ -117,7 +117,7 @@ static graft_status read_operators(gft_tfl_graph *g, graft_error *err) {
     for (int32_t i = 0; i < s->operator_count; i++) {
         const gft_tflite_operator *o = &s->operators[i];
         graft_error why = {0};
-        const graft_status status = read_operator(g, o, &why);
+        const graft_status status = read_operator(g, i, &why);
         if (status != GRAFT_OK) {
             const char *name = gft_tflite_op_name(g->reader->file, o);
             return gft_fail(err, status, "operator %d (%s, tensor '%.120s'): %s", i,

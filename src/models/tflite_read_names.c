@@ -184,6 +184,8 @@ graft_status gft_tfl_name_op(gft_tfl_op *m, graft_error *err) {
     if (is_empty(p)) {
         const char *text = gft_tflite_op_name(r->file, m->o);
         name = text ? lower_name(r->arena, text) : NULL;
+        if (product && name)
+            name = gft_arena_format(r->arena, "%s_%d", name, m->index);
     } else {
         name = gft_arena_strndup(r->arena, p.text, p.bytes < MAX_NAME ? p.bytes : MAX_NAME);
     }

@@ -136,18 +136,21 @@ static graft_status remember(gft_tfl_reader *r, const gft_tflite_tensor *t, gft_
     return GRAFT_OK;
 }
 
-/* "layer/part", or with a number behind the layer where that is taken. */
+/* "layer/part", or with the operator's number behind the layer where that is taken. */
 static graft_status free_name(gft_tfl_op *m, const char *part, const char **out, graft_error *err) {
     gft_tfl_reader *r = m->g->reader;
-    for (int32_t i = 0; i <= r->model->params.count; i++) {
-        *out = i == 0 ? gft_arena_format(r->arena, "%s/%s", m->layer, part)
-                      : gft_arena_format(r->arena, "%s_%d/%s", m->layer, i, part);
+    for (int attempt = 0; attempt < 3; attempt++) {
+        *out = attempt == 0   ? gft_arena_format(r->arena, "%s/%s", m->layer, part)
+               : attempt == 1 ? gft_arena_format(r->arena, "%s_%d/%s", m->layer, m->index, part)
+                              : gft_arena_format(r->arena, "%s_%d_%d/%s", m->layer, m->index,
+                                                 r->model->params.count, part);
         if (!*out)
             return gft_fail_memory(err, strlen(m->layer), "a parameter's name");
         if (gft_params_find(&r->model->params, *out) < 0)
             return GRAFT_OK;
     }
-    return gft_fail(err, GRAFT_INTERNAL, "no name is free for %s/%s", m->layer, part);
+    return gft_fail(err, GRAFT_UNIMPLEMENTED, "no name is free for its parameter %s/%s", m->layer,
+                    part);
 }
 
 static graft_status add_param(gft_tfl_op *m, const gft_tflite_tensor *t, gft_tfl_layout layout,

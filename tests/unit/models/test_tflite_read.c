@@ -498,6 +498,69 @@ static void test_data_behind_the_flatbuffer(void **state) {
     graft_model_free(model);
 }
 
+/* Pixels go in as they are, scores come out as numbers: the mean of a colour. */
+static void test_quantised_classifier(void **state) {
+    (void)state;
+    static const int32_t axes[2] = {1, 2};
+    static const float scale[1] = {1.0f / 255.0f};
+    char picture[128];
+    graft_session *session = NULL;
+    graft_prediction best[3];
+    int32_t count = 0;
+    tfl_model m = {.input_count = 1, .output_count = 1, .outputs = {2}};
+    tfl_add(&m, (tfl_tensor){TENSOR("x", GFT_TFLITE_TYPE_UINT8, 4, 1, 4, 4, 3),
+                             SCALES(1, scale, 0, 0)});
+    tfl_add(&m, (tfl_tensor){TENSOR("axes", S32, 1, 2), DATA(axes)});
+    tfl_add(&m, (tfl_tensor){TENSOR("y", GFT_TFLITE_TYPE_UINT8, 2, 1, 3), SCALES(1, scale, 0, 0)});
+    tfl_op_add(&m, (tfl_op){.op = GFT_TFLITE_OP_MEAN,
+                            .input_count = 2,
+                            .inputs = {0, 1},
+                            .output_count = 1,
+                            .outputs = {2}});
+    graft_model *model = read_model(&m);
+    (void)snprintf(picture, sizeof picture, "%s/blue.png", folder);
+    write_colour(picture, 9, 7, 51, 0, 204);
+    OK(graft_session_new(model, 0, 1, &session, err));
+    OK(graft_predict_file(session, picture, 3, best, &count, err));
+    assert_int_equal(count, 3);
+    assert_int_equal(best[0].index, 2);
+    assert_true(fabsf(best[0].score - 0.8f) < 1e-5f && fabsf(best[1].score - 0.2f) < 1e-5f);
+    graft_session_free(session);
+    model->normalise_count = 1; /* (x - 51) / 255, then quantised */
+    model->normalise_mean[0] = 51.0f;
+    model->normalise_std[0] = 255.0f;
+    OK(graft_session_new(model, 0, 1, &session, err));
+    OK(graft_predict_file(session, picture, 3, best, &count, err));
+    assert_true(fabsf(best[0].score - 0.6f) < 1e-5f && fabsf(best[1].score) < 1e-5f);
+    graft_session_free(session);
+    graft_model_free(model);
+}
+
+/* relu6(conv + (bias + 3)) / 6 is a hard_sigmoid again, the bias what it was. */
+static void test_hard_sigmoid(void **state) {
+    (void)state;
+    static const float x[4] = {1, 2, 3, 4};
+    static const float bias[2] = {3.0f - 6.0f, 3.0f - 12.0f};
+    static const float y[4] = {2.0f / 6, 2.0f / 6, 1, 1}; /* 5 - 6 + 3, 11 - 12 + 3, ... */
+    static const float sixth = 1.0f / 6.0f;
+    tfl_model m = conv_model(FILTER, bias, GFT_TFLITE_ACT_RELU6);
+    const int32_t by =
+        tfl_add(&m, (tfl_tensor){TENSOR("sixth", F32, 0, 0), .data = &sixth, .bytes = 4});
+    const int32_t out = tfl_add(&m, (tfl_tensor){TENSOR("net/gate/mul", F32, 4, 1, 2, 1, 2)});
+    tfl_op_add(&m, (tfl_op){.op = GFT_TFLITE_OP_MUL,
+                            .input_count = 2,
+                            .inputs = {3, by},
+                            .output_count = 1,
+                            .outputs = {out}});
+    m.outputs[0] = out;
+    graft_model *model = read_model(&m);
+    assert_non_null(find_node(model, &gft_op_hard_sigmoid));
+    assert_null(find_node(model, &gft_op_relu6));
+    assert_true(param(model, "net/conv/bias", GRAFT_F32)[0] == -6.0f);
+    check_run(model, &PICTURE, GRAFT_F32, x, y, 4);
+    graft_model_free(model);
+}
+
 /* ---- what cannot be read ---- */
 
 static void test_custom_operator(void **state) {
@@ -579,6 +642,8 @@ int main(void) {
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_metadata),
         cmocka_unit_test(test_data_behind_the_flatbuffer),
+        cmocka_unit_test(test_quantised_classifier),
+        cmocka_unit_test(test_hard_sigmoid),
         cmocka_unit_test(test_custom_operator),
         cmocka_unit_test(test_unknown_operator),
         cmocka_unit_test(test_damaged),
