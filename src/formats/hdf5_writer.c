@@ -109,10 +109,11 @@ graft_status gft_hdf5_add_dataset(gft_hdf5_writer *w, gft_hdf5_node from, const 
     gft_hdf5_node group;
     gft_hdf5_node node;
     size_t bytes;
-    if (!gft_desc_bytes(desc, &bytes) || desc->dtype == GRAFT_BF16)
-        return gft_fail(err, GRAFT_UNIMPLEMENTED, "hdf5: dataset '%.200s' of type %s without a %s",
-                        path, graft_dtype_name(desc->dtype),
-                        desc->dtype == GRAFT_BF16 ? "counterpart in HDF5" : "size");
+    if (graft_dtype_bytes(desc->dtype) == 0 || desc->dtype == GRAFT_BF16)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "hdf5: dataset '%.200s' would be of type %s",
+                        path, graft_dtype_name(desc->dtype));
+    if (!gft_desc_bytes(desc, &bytes))
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "hdf5: dataset '%.200s' has no size", path);
     GFT_TRY(open_groups(w, from, &path, false, &group, err));
     if (find_child(w, group, path, strlen(path)) >= 0)
         return gft_fail(err, GRAFT_ALREADY_EXISTS, "hdf5: two objects '%.200s'", path);
