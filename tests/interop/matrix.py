@@ -12,7 +12,7 @@ import subprocess
 import numpy as np
 
 import nets
-from tfjs_node import run_graph_model
+import tfjs_node
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GRAFT = pathlib.Path(os.environ.get("GRAFT", ROOT / "build" / "release" / "bin" / "graft"))
@@ -96,7 +96,15 @@ class Case:
         self.model.save_weights(f / "net.weights.h5")
         self.other().save(f / "other.keras")
         (f / "net.tflite").write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(f / "saved")).convert())
-        for fmt, file in (("SavedModel", "saved"), (".keras", "net.keras"), (".h5", "net.h5"), ("TFLite", "net.tflite")):
+        tfjs_node.convert(f / "saved", f / "net_js")
+        files = {
+            "SavedModel": "saved",
+            ".keras": "net.keras",
+            ".h5": "net.h5",
+            "TFLite": "net.tflite",
+            "TF.js": "net_js",
+        }
+        for fmt, file in files.items():
             self.cell(fmt, "read", lambda x, file=file: run_graft(f / file, x, f))
         try:
             graft("convert", f / "other.keras", f / "loaded", "--weights", f / "net.weights.h5")
@@ -115,7 +123,7 @@ class Case:
             ".h5": (f / "out.h5", self.load_whole),
             ".weights.h5": (f / "out.weights.h5", self.load_weights),
             "TFLite": (f / "out.tflite", lambda p: lambda x: run_lite(p, x)),
-            "TF.js": (f / "out_js", lambda p: lambda x: run_graph_model(p, x)),
+            "TF.js": (f / "out_js", lambda p: lambda x: tfjs_node.run_graph_model(p, x)),
         }
         for fmt, (path, loader) in made.items():
             try:
@@ -126,8 +134,6 @@ class Case:
                 self.errors[fmt, "written"] = f"{type(problem).__name__}: {problem}"
                 continue
             self.cell(fmt, "written", run)
-        # Graft reads back what it wrote for TF.js; the converter of TF.js itself does not install beside TensorFlow
-        self.cell("TF.js", "read", lambda x: run_graft(f / "out_js", x, f))
 
     def load_whole(self, path):
         model = self.keras.saving.load_model(path, compile=False)
