@@ -2,6 +2,7 @@
  * The table from graph ops to the functions that write them as TensorFlow's nodes. Ops of training
  * (gradients, losses, statistics) do not occur in the graphs that are written.
  */
+#include "models/op_strings.h"
 #include "models/tensorflow_ops.h"
 
 #include <string.h>
@@ -122,6 +123,11 @@ graft_status gft_tf_cannot(const gft_tf_emit *e, const char *why, graft_error *e
                     e->node->op->name, why);
 }
 
+/* Ops that readers alone make. */
+static bool is_read_only(const gft_op *op) {
+    return op == &gft_op_table_find || op == &gft_op_parse_feature;
+}
+
 graft_status gft_tf_emit_node(gft_tf_emit *e, graft_error *err) {
     e->nodes->scope = e->node->name;
     const bool own_layer = !e->node->layer || strcmp(e->node->layer, e->node->name) == 0;
@@ -132,7 +138,11 @@ graft_status gft_tf_emit_node(gft_tf_emit *e, graft_error *err) {
     while (i < count && table[i].op != e->node->op)
         i++;
     if (i == count)
-        status = gft_tf_cannot(e, "it belongs to training", err);
+        status =
+            gft_tf_cannot(e,
+                          is_read_only(e->node->op) ? "tables and parsers are read, not written"
+                                                    : "it belongs to training",
+                          err);
     else
         status = table[i].emit(e, err);
     e->nodes->scope = NULL;
