@@ -216,6 +216,12 @@ GRAFT_MUST_CHECK graft_status gft_sm_source_param(gft_sm_reader *r, int32_t sour
 /** Reads the variables that are marked as used, in the order of the file. */
 GRAFT_MUST_CHECK graft_status gft_sm_read_used(gft_sm_reader *r, graft_error *err);
 
+/* ---- savedmodel_read_rows.c ---- */
+/** A batch norm over rows, which is a layer norm; only its input 0 is looked at. */
+GRAFT_MUST_CHECK graft_status gft_sm_is_row_norm(gft_sm_reader *r, gft_sm_site site, bool *out,
+                                                 graft_error *err);
+GRAFT_MUST_CHECK graft_status gft_sm_read_row_norm(gft_tf_import *m, graft_error *err);
+
 /* ---- savedmodel_read_tables.c ---- */
 /** Finds the nodes that fill look-up tables. */
 GRAFT_MUST_CHECK graft_status gft_sm_open_tables(gft_sm_reader *r, graft_error *err);

@@ -140,15 +140,15 @@ static graft_status unread_input(const gft_sm_state *state, int32_t output, cons
     return gft_fail(err, GRAFT_UNIMPLEMENTED, "its input '%s' is an output that is not read", text);
 }
 
-/* Values of a node's data inputs. */
-static graft_status gather_inputs(signature_reader *s, gft_sm_site site, gft_tf_import *m,
-                                  graft_error *err) {
+/* Values of the first `most` of a node's data inputs. */
+static graft_status gather_inputs(signature_reader *s, gft_sm_site site, int32_t most,
+                                  gft_tf_import *m, graft_error *err) {
     gft_sm_reader *r = s->r;
     const Tensorflow__NodeDef *node = m->node;
     m->inputs = gft_arena_array(r->arena, node->n_input, sizeof(gft_tf_value *));
     if (!m->inputs)
         return gft_fail_memory(err, node->n_input * sizeof *m->inputs, "inputs of a node");
-    for (size_t i = 0; i < node->n_input; i++) {
+    for (size_t i = 0; i < node->n_input && m->input_count < most; i++) {
         gft_sm_tensor tensor;
         if (node->input[i][0] == '^')
             continue;
@@ -208,7 +208,11 @@ static graft_status read_op(signature_reader *s, gft_sm_site site, gft_tf_import
         GFT_TRY(read_whole(s, site, m, &done, err));
     if (done)
         return GRAFT_OK;
-    GFT_TRY(gather_inputs(s, site, m, err));
+    bool rows;
+    GFT_TRY(gft_sm_is_row_norm(s->r, site, &rows, err));
+    GFT_TRY(gather_inputs(s, site, rows ? 1 : INT32_MAX, m, err));
+    if (rows)
+        return gft_sm_read_row_norm(m, err);
     if (strcmp(op, "VarHandleOp") == 0 || strcmp(op, "VariableV2") == 0 ||
         strcmp(op, "Variable") == 0)
         return read_variable(s, site, m, err);

@@ -222,26 +222,36 @@ static graft_status enter(gft_sm_reader *r, walk *w, gft_sm_site site, graft_err
     return GRAFT_OK;
 }
 
+/* The input to look at next; n_input: there is none. Some nodes are read as a whole, without all
+ * that hangs on them. */
+static graft_status next_input(gft_sm_reader *r, gft_sm_site site, size_t *next, graft_error *err) {
+    const Tensorflow__NodeDef *node = gft_sm_node(r, site);
+    bool rows = false;
+    int32_t whole = -1;
+    if (*next == 0 && r->source_count > 0)
+        GFT_TRY(gft_sm_whole_variable(r, site, &whole, err));
+    if (*next == 1)
+        GFT_TRY(gft_sm_is_row_norm(r, site, &rows, err));
+    if (whole >= 0 || rows)
+        *next = node->n_input;
+    return GRAFT_OK;
+}
+
 static graft_status walk_on(gft_sm_reader *r, walk *w, graft_error *err) {
     while (w->depth > 0) {
         visit *top = &w->stack[w->depth - 1];
         const gft_sm_site site = top->site;
         const Tensorflow__NodeDef *node = gft_sm_node(r, site);
-        if (gft_sm_state_of(r, site)->outputs || top->next == node->n_input) {
+        const bool input = gft_sm_state_of(r, site)->outputs;
+        if (!input)
+            GFT_TRY(next_input(r, site, &top->next, err));
+        if (input || top->next == node->n_input) {
             if (w->count == w->order_capacity)
                 GFT_TRY(grow(&w->order, &w->order_capacity, sizeof *w->order, err));
             w->order[w->count++] = site;
             gft_sm_state_of(r, site)->mark = 2;
             w->depth--;
             continue;
-        }
-        if (top->next == 0 && r->source_count > 0) {
-            int32_t whole; /* partitions that are joined again are not looked at */
-            GFT_TRY(gft_sm_whole_variable(r, site, &whole, err));
-            if (whole >= 0) {
-                top->next = node->n_input;
-                continue;
-            }
         }
         const char *text = node->input[top->next++];
         if (text[0] == '^')
