@@ -42,6 +42,13 @@ static void set_up(void) {
     if (m.status != GRAFT_OK)
         abort();
     graft_model_free(m.model);
+    char *vocabulary = gft_path_join(model_dir, "assets/v.txt"); /* of the corpus' look-up table */
+    char *assets = gft_path_join(model_dir, "assets");
+    if (gft_dir_make(assets, NULL) != GRAFT_OK ||
+        gft_file_write(vocabulary, "a\nb\n", 4, NULL) != GRAFT_OK)
+        abort();
+    gft_free(assets);
+    gft_free(vocabulary);
     (void)atexit(clean_up);
 }
 
