@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# data pack: TFRecord files from folders and CSV files, plain and compressed; what is trained and evaluated on them equals
-# what comes of the folder, byte for byte.
+# data pack: TFRecord files from folders and CSV files, plain and compressed; what is trained and evaluated on them
+# equals what comes of the folder, byte for byte. graft run on sound.
 . "$(dirname "$0")/common.sh"
 
 "$backbone_tool" backbone
