@@ -39,6 +39,7 @@ typedef struct gft_keras_level {
 typedef struct gft_keras_layout {
     gft_keras_level *levels;
     int32_t count;
+    bool derived; /* from a graph: one level, whose order is a guess */
 } gft_keras_layout;
 
 /** Forgets tensors of an earlier file. */
@@ -64,6 +65,10 @@ GRAFT_MUST_CHECK graft_status gft_keras_find_legacy(const gft_hdf5 *file, gft_hd
                                                     graft_error *err);
 /** Any of these, by what lies in the file. */
 GRAFT_MUST_CHECK graft_status gft_keras_find_weights(const gft_hdf5 *file, bool by_name,
+                                                     gft_keras_layout *layout, gft_arena *arena,
+                                                     const char *where, graft_error *err);
+/** Into a derived layout: by the names of layers that the file holds, else by class and order. */
+GRAFT_MUST_CHECK graft_status gft_keras_find_derived(const gft_hdf5 *file, bool by_name,
                                                      gft_keras_layout *layout, gft_arena *arena,
                                                      const char *where, graft_error *err);
 /**

@@ -134,7 +134,9 @@ static graft_status load_hdf5(load *l, const void *bytes, size_t count, bool by_
         layout = &derived;
     }
     gft_keras_layout_clear(layout);
-    graft_status status = gft_keras_find_weights(l->file, by_name, layout, &l->arena, l->path, err);
+    graft_status status =
+        layout->derived ? gft_keras_find_derived(l->file, by_name, layout, &l->arena, l->path, err)
+                        : gft_keras_find_weights(l->file, by_name, layout, &l->arena, l->path, err);
     if (status == GRAFT_OK)
         status = use_layout(l, layout, by_name, err);
     gft_keras_layout_clear(layout);
