@@ -43,11 +43,6 @@ def weights(*shape, seed=3):
     return tf.constant(np.random.default_rng(seed).normal(0, 0.5, shape).astype(np.float32))
 
 
-def nchw(f):
-    """f works on NCHW."""
-    return lambda d: f(tf.transpose(d["x"], [0, 3, 1, 2]))
-
-
 UNARY = "Relu Relu6 Elu Selu Softplus Softsign Sigmoid Tanh Exp Neg Abs Sign Floor Ceil Round Rint Sin Cos Erf Square"
 UNARY += " Expm1"
 GROUPS = {
@@ -156,7 +151,6 @@ GROUPS = {
         "ReverseV2": lambda d: tf.reverse(d["x"], [1, -1]),
         "DepthToSpace": lambda d: tf.nn.depth_to_space(d["x"], 2),
         "SpaceToDepth": lambda d: tf.nn.space_to_depth(d["x"], 2),
-        "depth_nchw": nchw(lambda x: raw.DepthToSpace(input=x, block_size=2, data_format="NHWC")),
         "SpaceToBatchND": lambda d: tf.space_to_batch(d["x"], [2, 2], [[1, 1], [0, 2]]),
         "BatchToSpaceND": lambda d: tf.batch_to_space(
             tf.space_to_batch(d["x"], [3, 2], [[0, 0], [0, 0]]) * 2.0, [3, 2], [[1, 0], [0, 1]]
@@ -231,7 +225,6 @@ GROUPS = {
         },
         "up": lambda d: tf.keras.layers.UpSampling2D(2)(d["x"]),
         "up_open": lambda d: tf.image.resize(d["o"], tf.shape(d["o"])[1:3] * [2, 3], "bilinear"),
-        "bias_nchw": nchw(lambda x: tf.nn.bias_add(x, weights(4), "NCHW")),
     },
     "product": {
         **{
@@ -394,3 +387,149 @@ def test_ops(group, tmp_path):
         for name in cases:
             same(name, ours[name], wanted[name])
             same(name, again[name].numpy(), wanted[name])
+
+
+def picture_net(x, form):
+    """Every op with a data format; the result is NHWC in both."""
+    first = form == "NCHW"
+    two = (lambda a, b: [1, 1, a, b]) if first else (lambda a, b: [1, a, b, 1])
+    if first:
+        x = tf.transpose(x, [0, 3, 1, 2])
+    y = tf.nn.conv2d(x, weights(3, 3, 4, 8), two(2, 1), "SAME", form)
+    y = tf.nn.bias_add(y, weights(8), form)
+    y = raw.FusedBatchNormV3(
+        x=y,
+        scale=weights(8) + 1.5,
+        offset=weights(8, seed=4),
+        mean=weights(8, seed=5),
+        variance=tf.abs(weights(8, seed=6)) + 0.3,
+        epsilon=1e-3,
+        is_training=False,
+        data_format=form,
+    ).y
+    y = tf.nn.relu(y)
+    y = raw.DepthwiseConv2dNative(
+        input=y, filter=weights(3, 3, 8, 1), strides=[1, 1, 1, 1], padding="SAME", data_format=form
+    )
+    pads = [[0, 0], [0, 0], [1, 0], [0, 2]] if first else [[0, 0], [1, 0], [0, 2], [0, 0]]
+    y = tf.nn.conv2d(y, weights(2, 3, 8, 8), 1, pads, form, dilations=two(1, 2))
+    y = raw.MaxPool(input=y, ksize=two(2, 3), strides=two(1, 1), padding="SAME", data_format=form)
+    y = raw.AvgPool(value=y, ksize=two(2, 2), strides=two(1, 1), padding="VALID", data_format=form)
+    z = tf.nn.conv2d_transpose(
+        y,
+        weights(3, 3, 4, 8),
+        tf.stack([tf.shape(y)[0], *([4, 4, 10] if first else [4, 10, 4])]),
+        two(2, 2),
+        "SAME",
+        form,
+    )
+    z = raw.SpaceToDepth(input=z, block_size=2, data_format=form)
+    return tf.transpose(z, [0, 2, 3, 1]) if first else z
+
+
+def test_nchw(tmp_path):
+    """TensorFlow's CPU kernels do not run NCHW, so the judge is the same net in NHWC."""
+
+    def save_as(form):
+        net = tf.Module()
+        net.run = tf.function(
+            lambda x: {"y": picture_net(x, form)},
+            input_signature=[tf.TensorSpec([None, 6, 8, 4], F, name="x")],
+        )
+        tf.saved_model.save(net, str(tmp_path / form), signatures=net.run)
+        return net
+
+    x = feed(2)["x"]
+    wanted = save_as("NHWC").run(tf.constant(x))["y"].numpy()
+    save_as("NCHW")
+    for form in ("NHWC", "NCHW"):
+        same(form, run_graft(tmp_path / form, {"x": x}, tmp_path)["y"], wanted)
+    subprocess.run(
+        [GRAFT, "export", tmp_path / "NCHW", tmp_path / "copy", "--format", "savedmodel"], check=True
+    )
+    again = tf.saved_model.load(str(tmp_path / "copy")).signatures[
+        "serving_default"
+    ]  # in NHWC now, so it runs
+    same("copy", again(x=tf.constant(x))["y"].numpy(), wanted)
+    ops = [n.op for n in again.graph.as_graph_def().node]
+    assert ops.count("Transpose") <= 2, ops
+
+
+def fused_graph():
+    """What Grappler's remapper makes; TensorFlow has no function for these nodes."""
+    graph = tf.compat.v1.GraphDef()
+
+    def node(name, op, inputs=(), **attrs):
+        n = graph.node.add(name=name, op=op, input=inputs)
+        for key, value in attrs.items():
+            a = n.attr[key]
+            if isinstance(value, tf.DType):
+                a.type = value.as_datatype_enum
+            elif isinstance(value, bool):
+                a.b = value
+            elif isinstance(value, float):
+                a.f = value
+            elif isinstance(value, int):
+                a.i = value
+            elif isinstance(value, str):
+                a.s = value.encode()
+            elif isinstance(value, tf.Tensor):
+                a.tensor.CopyFrom(tf.make_tensor_proto(value.numpy()))
+            elif value and isinstance(value[0], str):
+                a.list.s.extend(v.encode() for v in value)
+            elif value and isinstance(value[0], tf.DType):
+                a.list.type.extend(v.as_datatype_enum for v in value)
+            else:
+                a.list.i.extend(value)
+        return name
+
+    def const(name, value):
+        return node(name, "Const", dtype=F, value=value)
+
+    node("x", "Placeholder", dtype=F)
+    w, b = const("w", weights(3, 3, 4, 4)), const("b", weights(4))
+    common = dict(strides=[1, 1, 1, 1], padding="SAME", data_format="NHWC", T=F)
+    conv = dict(common, TArgs=[F], num_args=1)
+    y = node("c1", "_FusedConv2D", ["x", w, b], fused_ops=["BiasAdd", "Relu6"], epsilon=1e-4, **conv)
+    y = node("c2", "_FusedConv2D", [y, w, b], fused_ops=["BiasAdd", "LeakyRelu"], leakyrelu_alpha=0.3, **conv)
+    norm = [
+        const("scale", weights(4) + 1.5),
+        const("offset", weights(4, seed=4)),
+        const("mean", weights(4, seed=5)),
+        const("variance", tf.abs(weights(4, seed=6)) + 0.3),
+    ]
+    four = dict(common, TArgs=[F] * 4, num_args=4)
+    y = node("c3", "_FusedConv2D", [y, w, *norm], fused_ops=["FusedBatchNorm", "Relu"], epsilon=1e-2, **four)
+    m, mb = const("m", weights(192, 7)), const("mb", weights(7))
+    shape = node("shape", "Const", dtype=I, value=tf.constant([-1, 192]))
+    y = node("flat", "Reshape", [y, shape], T=F, Tshape=I)
+    node(
+        "out",
+        "_FusedMatMul",
+        [y, m, mb],
+        T=F,
+        transpose_a=False,
+        transpose_b=False,
+        num_args=1,
+        fused_ops=["BiasAdd", "Elu"],
+    )
+    return graph
+
+
+def test_fused_nodes(tmp_path):
+    graph = fused_graph()
+    placeholder = graph.node[0].attr["shape"].shape
+    for size in (-1, 6, 8, 4):
+        placeholder.dim.add(size=size)
+    net = tf.Module()
+    net.run = tf.compat.v1.wrap_function(
+        lambda x: tf.import_graph_def(graph, {"x": x}, ["out:0"], name="")[0],
+        [tf.TensorSpec([None, 6, 8, 4], F)],
+    )
+    net.serve = tf.function(
+        lambda x: {"y": net.run(x)}, input_signature=[tf.TensorSpec([None, 6, 8, 4], F, name="x")]
+    )
+    tf.saved_model.save(net, str(tmp_path / "m"), signatures=net.serve)
+    x = feed(2)["x"]
+    wanted = net.serve(tf.constant(x))["y"].numpy()
+    same("fused", run_graft(tmp_path / "m", {"x": x}, tmp_path)["y"], wanted)
