@@ -138,8 +138,9 @@ GRAFT_API void graft_session_free(graft_session *session);
  * @param inputs  one per model input, matched by name (a single input may carry any name); data
  * borrowed for the call
  * @param outputs [out] output_count tensors, in the signature's order; data borrowed until the next
- * run or free
- * @return OK; INVALID_ARGUMENT naming the input for a wrong name, type or shape
+ * run or free; strings are views that may point into the bytes of the inputs
+ * @return OK; INVALID_ARGUMENT naming the input for a wrong name, type or shape; INVALID_ARGUMENT or
+ * DATA_LOSS naming the example for a tf.Example that cannot be parsed
  */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_run(graft_session *session,
                                                           const graft_tensor *inputs,
