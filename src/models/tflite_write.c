@@ -102,6 +102,7 @@ static graft_status simplify(gft_tflw_walk *w, gft_graph *graph, graft_error *er
     GFT_GOTO(gft_rewrite_fold_constants(graph, &options, err));
     GFT_GOTO(gft_rewrite_fold_pad(graph, &options, err));
     GFT_GOTO(gft_rewrite_fold_batch_norm(graph, &options, err));
+    GFT_GOTO(gft_tflw_merge_nodes(graph, err));
     GFT_GOTO(gft_graph_sweep(graph, err));
 done:
     unhide(graph, list, count);
@@ -180,47 +181,17 @@ static graft_status walk(gft_tflw_walk *w, graft_error *err) {
     return GRAFT_OK;
 }
 
-static bool same_ids(const int32_t *a, const int32_t *b, int32_t count) {
-    return count == 0 || memcmp(a, b, (size_t)count * sizeof *a) == 0;
-}
-
-static bool same_ops(const gft_tflw_op *a, const gft_tflw_op *b) {
-    if (a->op != b->op || a->options_type != b->options_type || a->input_count != b->input_count ||
-        a->output_count != b->output_count || a->option_count != b->option_count ||
-        !same_ids(a->inputs, b->inputs, a->input_count) ||
-        !same_ids(a->outputs, b->outputs, a->output_count))
-        return false;
-    for (int32_t i = 0; i < a->option_count; i++) {
-        const gft_tflw_option *x = &a->options[i];
-        const gft_tflw_option *y = &b->options[i];
-        if (x->field != y->field || x->bytes != y->bytes || x->value != y->value ||
-            memcmp(&x->real, &y->real, sizeof x->real) != 0)
-            return false;
-    }
-    return true;
-}
-
-static bool same_tensors(const gft_tflw_tensor *a, const gft_tflw_tensor *b) {
-    return a->type == b->type && a->buffer == b->buffer && gft_shape_equal(&a->shape, &b->shape) &&
-           a->quant.count == b->quant.count && a->quant.axis == b->quant.axis &&
-           (a->quant.count == 0 ||
-            (memcmp(a->quant.scales, b->quant.scales,
-                    (size_t)a->quant.count * sizeof *a->quant.scales) == 0 &&
-             memcmp(a->quant.zero_points, b->quant.zero_points,
-                    (size_t)a->quant.count * sizeof *a->quant.zero_points) == 0));
-}
-
 /* Equal but for names. */
 static bool same_subgraphs(const gft_tflw_subgraph *a, const gft_tflw_subgraph *b) {
     if (a->tensor_count != b->tensor_count || a->op_count != b->op_count ||
         a->input_count != b->input_count || a->output_count != b->output_count)
         return false;
     for (int32_t i = 0; i < a->tensor_count; i++) {
-        if (!same_tensors(&a->tensors[i], &b->tensors[i]))
+        if (!gft_tflw_same_tensors(&a->tensors[i], &b->tensors[i]))
             return false;
     }
     for (int32_t i = 0; i < a->op_count; i++) {
-        if (!same_ops(&a->ops[i], &b->ops[i]))
+        if (!gft_tflw_same_ops(&a->ops[i], &b->ops[i]))
             return false;
     }
     for (int32_t i = 0; i < a->input_count; i++) {
@@ -258,6 +229,7 @@ static graft_status add_signature(gft_tflw_file *file, const gft_signature *sign
     GFT_TRY(own_outputs(g->graph, err));
     GFT_TRY(gft_tflw_find_roles(&w, err));
     GFT_TRY(walk(&w, err));
+    GFT_TRY(gft_tflw_merge_ops(g, err));
     for (int32_t i = 0; i < g->op_count; i++) {
         const int32_t version = gft_tflw_version(g, &g->ops[i]);
         int32_t *most = &file->versions[g->ops[i].op];

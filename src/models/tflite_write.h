@@ -134,6 +134,15 @@ void gft_tflw_scales(const gft_tflw_buffer *buffer, float *scales);
 GRAFT_MUST_CHECK graft_status gft_tflw_write_file(const gft_tflw_file *file, const char *path,
                                                   graft_error *err);
 
+/* ---- merging (tflite_write_merge.c) ---- */
+
+/** Nodes without attributes over the same values become one. */
+GRAFT_MUST_CHECK graft_status gft_tflw_merge_nodes(gft_graph *graph, graft_error *err);
+/** Equal operators become one; tensors that nothing uses go. */
+GRAFT_MUST_CHECK graft_status gft_tflw_merge_ops(gft_tflw_subgraph *g, graft_error *err);
+bool gft_tflw_same_ops(const gft_tflw_op *a, const gft_tflw_op *b);
+bool gft_tflw_same_tensors(const gft_tflw_tensor *a, const gft_tflw_tensor *b); /* but for names */
+
 /* ---- versions (tflite_write_versions.c) ---- */
 
 /** The version of an operator that its tensors and options ask for. */

@@ -99,7 +99,7 @@ static const gft_tflw_entry table[] = {
     {"mirror_pad", gft_tflw_emit_mirror_pad, OP(MIRROR_PAD), OPTIONS(MIRROR_PAD), SAME},
     {"slice", gft_tflw_emit_slice, OP(SLICE), OPTIONS(SLICE), SAME},
     {"strided_slice", gft_tflw_emit_strided_slice, OP(STRIDED_SLICE), OPTIONS(STRIDED_SLICE), SAME},
-    {"concat", gft_tflw_emit_concat, OP(CONCATENATION), OPTIONS(CONCATENATION), SAME | FUSES},
+    {"concat", gft_tflw_emit_concat, OP(CONCATENATION), OPTIONS(CONCATENATION), SAME},
     {"reshape", gft_tflw_emit_reshape, OP(RESHAPE), OPTIONS(RESHAPE), SAME},
     {"broadcast_to", gft_tflw_emit_broadcast_to, OP(BROADCAST_TO), OPTIONS(BROADCAST_TO), SAME},
     {"transpose", gft_tflw_emit_transpose, OP(TRANSPOSE), OPTIONS(TRANSPOSE), SAME},

@@ -225,7 +225,6 @@ void gft_tflw_emit_concat(gft_tflw_walk *w) {
         gft_tflw_add(w, GFT_TFLITE_OP_CONCATENATION, inputs, count, gft_tflw_out(w, 0));
     gft_tflw_options(op, GFT_TFLITE_OPTIONS_CONCATENATION);
     gft_tflw_option_i(op, GFT_TFLITE_CONCATENATION_AXIS, 4, axis, 0);
-    gft_tflw_option_i(op, GFT_TFLITE_CONCATENATION_ACTIVATION, 1, gft_tflw_fused(w), 0);
 }
 
 void gft_tflw_emit_gather(gft_tflw_walk *w) {

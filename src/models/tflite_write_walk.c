@@ -132,8 +132,9 @@ int32_t gft_tflw_out(gft_tflw_walk *w, int32_t i) {
     if (!gft_tflw_ok(w))
         return -1;
     if (i == 0 && role->fused >= 0) {
-        value = w->graph->nodes[role->fused].outputs[0];
-        name = w->graph->nodes[role->fused].name;
+        const gft_node *fused = &w->graph->nodes[role->fused];
+        value = fused->outputs[0];
+        name = gft_arena_format(&w->file->arena, "%s;%s", name, fused->name);
     }
     if (i == 0 && role->integer && role->quantize >= 0) {
         const gft_node *q = &w->graph->nodes[role->quantize];
