@@ -78,6 +78,7 @@ typedef struct gft_kw {
     gft_kw_normal *normals;
     int32_t normal_count;
     json_t *names;      /* taken ones, as keys */
+    json_t *mains;      /* layers of the graph that a node is named after, as keys */
     const char *prefix; /* what all layers of the graph are below, "" if nothing */
     bool
         numbered; /* their names end in a "_1" that the exported functions have and layers have not */

@@ -135,6 +135,25 @@ static graft_status copy_graph(gft_kw *w, const gft_signature *signature, graft_
 
 /* ---- names of an exported function ---- */
 
+/* The last node of a Normalization gives the layer, the first does not stand in its way. */
+static bool begins_normal(const gft_kw *w, gft_node_id node) {
+    bool found = false;
+    for (int32_t i = 0; i < w->normal_count; i++)
+        found = found || w->normals[i].sub == node;
+    return found;
+}
+
+static graft_status find_mains(gft_kw *w, graft_error *err) {
+    const gft_graph *g = w->graph;
+    for (int32_t n = 0; n < g->node_count; n++) {
+        const gft_node *node = &g->nodes[n];
+        if (node->op && strcmp(node->name, node->layer) == 0 && !begins_normal(w, n) &&
+            json_object_set_new_nocheck(w->mains, node->name, json_true()) != 0)
+            return gft_fail_memory(err, 64, "names of layers");
+    }
+    return GRAFT_OK;
+}
+
 /* "conv" of the parameter "scope/conv/kernel". */
 static const char *last_part(const char *parameter, size_t *length) {
     const char *end = strrchr(parameter, '/');
@@ -254,10 +273,12 @@ graft_status gft_kw_init(gft_kw *w, const graft_model *model, const gft_signatur
     *w = (gft_kw){.model = model, .legacy = legacy, .err = err};
     gft_arena_init(&w->arena);
     w->names = json_object();
-    if (!w->names)
+    w->mains = json_object();
+    if (!w->names || !w->mains)
         return gft_fail_memory(err, 64, "names of layers");
     GFT_TRY(copy_graph(w, signature, err));
     GFT_TRY(find_prefix(w, err));
+    GFT_TRY(find_mains(w, err));
     GFT_TRY(add_inputs(w));
     GFT_TRY(add_layers(w, err));
     GFT_TRY(check_outputs(w, err));
@@ -272,6 +293,7 @@ void gft_kw_deinit(gft_kw *w) {
     }
     gft_free(w->layers);
     json_decref(w->names);
+    json_decref(w->mains);
     gft_graph_free(w->graph);
     gft_arena_deinit(&w->arena);
     *w = (gft_kw){0};

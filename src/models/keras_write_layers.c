@@ -160,9 +160,12 @@ static const char *layer_name(gft_kw *w, const gft_kw_spec *spec) {
         if (spec->suffix || free_name(w, short_name, short_length))
             return claim(w, short_name, short_length, spec->suffix);
     }
+    const bool by_parameter = name != NULL;
     if (!name)
         name = plain_name(w, w->node->layer, &length);
-    if (!spec->suffix && !free_name(w, name, length))
+    const bool other =
+        strcmp(w->node->name, w->node->layer) != 0 && json_object_get(w->mains, w->node->layer);
+    if (!spec->suffix && ((other && !by_parameter) || !free_name(w, name, length)))
         name = plain_name(w, w->node->name, &length);
     return claim(w, name, length, spec->suffix);
 }
