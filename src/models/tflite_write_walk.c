@@ -141,7 +141,7 @@ int32_t gft_tflw_out(gft_tflw_walk *w, int32_t i) {
         value = q->outputs[0];
         dtype = w->graph->values[value].desc.dtype;
         w->status = gft_tflw_quant_of(w, q, &quant);
-    } else if (i == 0 && role->integer) { /* a view of integers */
+    } else if (i == 0 && role->integer && dtype == GRAFT_F32) { /* a view of integers */
         const int32_t x = gft_tflw_in(w, 0);
         if (x < 0)
             return -1;
