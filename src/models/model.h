@@ -49,7 +49,7 @@ struct graft_model {
     int32_t normalise_count;
     const char **labels;
     int32_t label_count;
-    const char *card; /* JSON text of assets.extra/graft.json */
+    const char *card;               /* JSON text of assets.extra/graft.json */
     struct gft_keras_layout *keras; /* of a model read from Keras' files: its layers; else NULL */
 };
 
@@ -128,6 +128,10 @@ GRAFT_MUST_CHECK graft_status gft_keras_weights_write(const graft_model *model, 
 /** `.tflite`: models/tflite_read*.c, models/tflite_write*.c. */
 GRAFT_MUST_CHECK graft_status gft_tflite_read(const char *path, graft_model **out,
                                               graft_error *err);
+/** The same over bytes, which (with their name) are borrowed while the model lives. */
+GRAFT_MUST_CHECK graft_status gft_tflite_read_memory(const void *data, size_t bytes,
+                                                     const char *where, graft_model **out,
+                                                     graft_error *err);
 typedef enum gft_tflite_weights {
     GFT_TFLITE_FLOAT32,
     GFT_TFLITE_FLOAT16, /* weights float16, each behind a DEQUANTIZE */

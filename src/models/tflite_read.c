@@ -27,12 +27,22 @@ static void close_file(void *object) {
     gft_free(kept);
 }
 
-static graft_status open_file(gft_tfl_reader *r, const char *path, graft_error *err) {
+/* A file by its path, or (path NULL) bytes that the caller keeps. */
+typedef struct source {
+    const char *path;
+    const void *data;
+    size_t bytes;
+    const char *where;
+} source;
+
+static graft_status open_file(gft_tfl_reader *r, const source *from, graft_error *err) {
     kept_file *kept = gft_calloc(1, sizeof *kept);
     if (!kept)
         return gft_fail_memory(err, sizeof *kept, "a .tflite file");
     gft_arena_init(&kept->arena);
-    graft_status status = gft_tflite_file_open(path, &kept->file, err);
+    graft_status status = from->path ? gft_tflite_file_open(from->path, &kept->file, err)
+                                     : gft_tflite_file_open_memory(from->data, from->bytes,
+                                                                   from->where, &kept->file, err);
     if (status != GRAFT_OK) {
         close_file(kept);
         return status;
@@ -104,20 +114,31 @@ static graft_status read_signatures(gft_tfl_reader *r, graft_error *err) {
     return GRAFT_OK;
 }
 
-static graft_status read_all(gft_tfl_reader *r, const char *path, graft_error *err) {
-    GFT_TRY(open_file(r, path, err));
+static graft_status read_all(gft_tfl_reader *r, const source *from, graft_error *err) {
+    GFT_TRY(open_file(r, from, err));
     GFT_TRY(read_signatures(r, err));
     return gft_tfl_read_metadata(r, err);
 }
 
-graft_status gft_tflite_read(const char *path, graft_model **out, graft_error *err) {
+static graft_status read_source(const source *from, graft_model **out, graft_error *err) {
     gft_tfl_reader r = {.file = NULL};
     GFT_TRY(gft_model_new(&r.model, err));
-    const graft_status status = read_all(&r, path, err);
+    const graft_status status = read_all(&r, from, err);
     gft_free(r.params);
     if (status == GRAFT_OK)
         *out = r.model;
     else
         graft_model_free(r.model);
     return status;
+}
+
+graft_status gft_tflite_read(const char *path, graft_model **out, graft_error *err) {
+    const source from = {.path = path};
+    return read_source(&from, out, err);
+}
+
+graft_status gft_tflite_read_memory(const void *data, size_t bytes, const char *where,
+                                    graft_model **out, graft_error *err) {
+    const source from = {.data = data, .bytes = bytes, .where = where};
+    return read_source(&from, out, err);
 }

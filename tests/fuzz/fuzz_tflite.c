@@ -3,28 +3,11 @@
  * every graph can be put in order and checked again. Files are refused with a message.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/file.h"
 #include "models/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static char folder[] = "/tmp/graft-fuzz-XXXXXX";
-static char path[64];
-
-static void clean_up(void) {
-    (void)!gft_tree_remove(folder, NULL);
-}
-
-static void set_up(void) {
-    if (!mkdtemp(folder))
-        abort();
-    (void)snprintf(path, sizeof path, "%s/model.tflite", folder);
-    (void)atexit(clean_up);
-}
 
 static void check_graph(const gft_graph *graph) {
     gft_graph *copy = NULL;
@@ -37,12 +20,7 @@ static void check_graph(const gft_graph *graph) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     graft_model *model = NULL;
     graft_error err = {0};
-    if (!path[0])
-        set_up();
-    FILE *file = fopen(path, "wb");
-    if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0)
-        abort();
-    if (gft_tflite_read(path, &model, &err) != GRAFT_OK) {
+    if (gft_tflite_read_memory(data, size, "fuzz", &model, &err) != GRAFT_OK) {
         if (err.message[0] == '\0')
             abort();
         return 0;
