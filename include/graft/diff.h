@@ -13,8 +13,8 @@ extern "C" {
 
 /** A pair of values: a layer's (or op's) result that both models have, or an output. */
 typedef struct graft_diff_row {
-    const char *name_a, *name_b; /* borrowed from the models */
-    const char *op;              /* in A; "output" for an output */
+    const char *name_a, *name_b;
+    const char *op; /* in A; "output" for an output */
     bool is_output;
     graft_shape shape;
     double max_error, mean_error; /* absolute; infinite where one side is not a number */
@@ -26,7 +26,8 @@ typedef struct graft_diff {
     graft_diff_row *rows; /* layers in the order of A, then outputs */
     int32_t count;
     int32_t first;          /* first row that differs; -1: none */
-    int32_t only_a, only_b; /* layers (or ops) without a partner of the same name and shape */
+    int32_t only_a, only_b; /* layers (or ops) without a partner of the same name, op and shape */
+    void *text;             /* keeps the names */
 } graft_diff;
 
 typedef struct graft_diff_options {
@@ -47,7 +48,7 @@ typedef struct graft_diff_options {
  *        pictures), batch 1, unknown sizes 224
  * @return OK also when the models differ: out->first tells; INVALID_ARGUMENT if the inputs do not
  *         fit; UNIMPLEMENTED if one of them cannot be run
- * Owner: graft_diff_deinit, before the models are freed.
+ * Owner: graft_diff_deinit.
  */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_model_diff(const graft_model *a, const graft_model *b,
                                                          const graft_diff_options *options,

@@ -247,11 +247,11 @@ static graft_status compare_sides(side *a, side *b, const graft_diff_options *o,
     if (!diff->rows)
         return gft_fail_memory(err, rows * sizeof *diff->rows, "a comparison");
     for (int32_t i = 0; i < b->taps.count; i++)
-        diff->only_b += b->taps.items[i].partner < 0;
+        diff->only_b += b->taps.items[i].shown && b->taps.items[i].partner < 0;
     for (int32_t i = 0; i < a->taps.count; i++) {
         const gft_tap *x = &a->taps.items[i];
         if (x->partner < 0) {
-            diff->only_a++;
+            diff->only_a += x->shown;
             continue;
         }
         const gft_tap *y = &b->taps.items[x->partner];
@@ -260,6 +260,25 @@ static graft_status compare_sides(side *a, side *b, const graft_diff_options *o,
         add_row(diff, row, x->data, y->data, elems_of(x->desc), tolerance);
     }
     return compare_outputs(a, b, tolerance, diff, err);
+}
+
+/* Names of layers belong to the sessions' graphs, which end with the comparison. */
+static graft_status keep_names(graft_diff *diff, graft_error *err) {
+    size_t bytes = 1;
+    for (int32_t i = 0; i < diff->count; i++)
+        bytes += strlen(diff->rows[i].name_a) + strlen(diff->rows[i].name_b) + 2;
+    char *text = gft_malloc(bytes);
+    if (!text)
+        return gft_fail_memory(err, bytes, "names");
+    diff->text = text;
+    for (int32_t i = 0; i < 2 * diff->count; i++) {
+        graft_diff_row *row = &diff->rows[i / 2];
+        const char **name = i % 2 ? &row->name_b : &row->name_a;
+        const size_t length = strlen(*name) + 1;
+        *name = memcpy(text, *name, length);
+        text += length;
+    }
+    return GRAFT_OK;
 }
 
 graft_status graft_model_diff(const graft_model *a, const graft_model *b,
@@ -279,6 +298,7 @@ graft_status graft_model_diff(const graft_model *a, const graft_model *b,
     GFT_GOTO(graft_session_run(one.session, one.in, one.in_count, one.out, one.out_count, err));
     GFT_GOTO(graft_session_run(two.session, two.in, two.in_count, two.out, two.out_count, err));
     GFT_GOTO(compare_sides(&one, &two, o, &diff, err));
+    GFT_GOTO(keep_names(&diff, err));
     *out = diff;
     diff.rows = NULL;
 done:
@@ -291,5 +311,6 @@ done:
 
 void graft_diff_deinit(graft_diff *diff) {
     gft_free(diff->rows);
+    gft_free(diff->text);
     *diff = (graft_diff){.first = -1};
 }

@@ -34,10 +34,14 @@ graft_status gft_taps_list(const graft_session *session, bool per_op, gft_taps *
         const gft_node *node = &g->nodes[order[i]];
         const void *data = node->output_count ? gft_run_value(p->run, node->name, 0) : NULL;
         const graft_tensor_desc *desc = data ? gft_plan_value_desc(p->plan, node->name, 0) : NULL;
-        if (!desc || desc->dtype != GRAFT_F32 || (!per_op && !last_of_layer(g, order, count, i)))
+        if (!desc || desc->dtype != GRAFT_F32)
             continue;
-        taps.items[taps.count++] = (gft_tap){
-            per_op ? node->name : node->layer, node->name, node->op->name, desc, data, -1};
+        taps.items[taps.count++] = (gft_tap){.name = per_op ? node->name : node->layer,
+                                             .op = node->op->name,
+                                             .desc = desc,
+                                             .data = data,
+                                             .shown = per_op || last_of_layer(g, order, count, i),
+                                             .partner = -1};
     }
     *out = taps;
     taps.items = NULL;
@@ -71,17 +75,21 @@ static bool names_agree(const char *a, const char *b, int strictness) {
     return strictness == 1 ? same_behind_scope(a, b) : same_but_slashes(a, b);
 }
 
+static bool fits(const gft_tap *x, const gft_tap *y, int strictness) {
+    return y->partner < 0 && strcmp(x->op, y->op) == 0 &&
+           gft_shape_equal(&x->desc->shape, &y->desc->shape) &&
+           names_agree(x->name, y->name, strictness);
+}
+
 void gft_taps_match(gft_taps *a, gft_taps *b) {
     for (int strictness = 0; strictness < 3; strictness++) {
         for (int32_t i = 0; i < a->count; i++) {
             gft_tap *x = &a->items[i];
-            for (int32_t k = 0; k < b->count && x->partner < 0; k++) {
-                gft_tap *y = &b->items[k];
-                if (y->partner >= 0 || !gft_shape_equal(&x->desc->shape, &y->desc->shape) ||
-                    !names_agree(x->name, y->name, strictness))
+            for (int32_t k = b->count - 1; k >= 0 && x->shown && x->partner < 0; k--) {
+                if (!fits(x, &b->items[k], strictness))
                     continue;
                 x->partner = k;
-                y->partner = i;
+                b->items[k].partner = i;
             }
         }
     }
