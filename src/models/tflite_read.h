@@ -54,8 +54,7 @@ typedef struct gft_tfl_graph {
     gft_tf_value *values;   /* per tensor; floats of quantised ones */
     gft_value_id *integers; /* per tensor: the integers of a quantised one, -1 */
     int32_t *origin;        /* per tensor: the constant it is the dequantised form of, -1 */
-    gft_arena scratch;      /* of the node being handed on */
-    gft_tf_nodes nodes;
+    gft_tf_nodes nodes;     /* for nodes handed on: their memory */
     gft_pb pb;
 } gft_tfl_graph;
 
@@ -145,8 +144,8 @@ GRAFT_MUST_CHECK graft_status gft_tfl_weight(gft_tfl_op *m, int32_t input, gft_t
 typedef struct gft_tfl_node {
     gft_tfl_op *m;
     gft_tf_node *node;
-    gft_tf_value *inputs[64];
-    int32_t input_count;
+    gft_tf_value **inputs;
+    int32_t input_count, room;
 } gft_tfl_node;
 
 /** A node of this op with the operator's inputs from..to-1 (to -1: all). */

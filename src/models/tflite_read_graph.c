@@ -153,7 +153,8 @@ graft_status gft_tfl_read_signature(gft_tfl_reader *r, const gft_tflite_signatur
     graft_error why = {0};
     const char *problem = NULL;
     graft_status status;
-    gft_arena_init(&g.scratch);
+    g.pb.arena = r->arena;
+    g.nodes.pb = &g.pb;
     GFT_GOTO(count_ops(&g, &ops, &op_count, err));
     status = build(&g, &why);
     if (status == GRAFT_UNIMPLEMENTED || status == GRAFT_INVALID_ARGUMENT ||
@@ -176,6 +177,5 @@ graft_status gft_tfl_read_signature(gft_tfl_reader *r, const gft_tflite_signatur
     added->op_count = op_count;
 done:
     gft_graph_free(g.graph);
-    gft_arena_deinit(&g.scratch);
     return status;
 }

@@ -4,23 +4,25 @@
  */
 #include "models/tflite_read.h"
 
-#define MAX_INPUTS ((int32_t)(sizeof((gft_tfl_node *)0)->inputs / sizeof(gft_tf_value *)))
+#define MAX_INPUTS 1024
+#define MORE_INPUTS 2 /* that gft_tfl_node_ints may add */
 #define MAX_OUTPUTS 1024
 
+/* Nodes and their inputs stay: integers that depend on a run remember the node they came from. */
 graft_status gft_tfl_node_begin(gft_tfl_op *m, const char *op, int32_t from, int32_t to,
                                 gft_tfl_node *out, graft_error *err) {
     gft_tfl_graph *g = m->g;
-    *out = (gft_tfl_node){.m = m};
-    gft_arena_deinit(&g->scratch); /* one node at a time */
-    g->pb = (gft_pb){.arena = &g->scratch};
-    g->nodes = (gft_tf_nodes){.pb = &g->pb};
-    out->node = gft_tf_add(&g->nodes, op);
-    if (!out->node)
-        return gft_fail_memory(err, sizeof *out->node, "a node");
     const int32_t end = to < 0 ? m->o->input_count : to;
+    const size_t room = (size_t)(end - from) + MORE_INPUTS;
     if (end - from > MAX_INPUTS)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "it has %d inputs, at most %d are read",
                         end - from, MAX_INPUTS);
+    *out = (gft_tfl_node){.m = m, .room = (int32_t)room};
+    out->node = GFT_PB_NEW(&g->pb, Tensorflow__NodeDef, TENSORFLOW__NODE_DEF__INIT);
+    out->inputs = gft_arena_array(g->reader->arena, room, sizeof *out->inputs);
+    if (!out->node || !out->inputs)
+        return gft_fail_memory(err, sizeof *out->node + room * sizeof *out->inputs, "a node");
+    out->node->op = out->node->name = (char *)(uintptr_t)op;
     for (int32_t i = from; i < end; i++)
         GFT_TRY(gft_tfl_input(m, i, &out->inputs[out->input_count++], err));
     return GRAFT_OK;
@@ -33,7 +35,7 @@ graft_status gft_tfl_node_ints(gft_tfl_node *node, int32_t rank, const int64_t *
     gft_tf_value *value = gft_arena_alloc(arena, sizeof *value);
     if (!ints || !value)
         return gft_fail_memory(err, sizeof *ints, "integers");
-    if (node->input_count == MAX_INPUTS || count > GFT_TF_MAX_INTS)
+    if (node->input_count == node->room || count > GFT_TF_MAX_INTS)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "it has too many inputs");
     *ints = (gft_tf_ints){.rank = rank, .count = count, .dtype = GRAFT_S32};
     for (int32_t i = 0; i < count; i++)
