@@ -29,7 +29,8 @@ typedef struct gft_bundle_entry {
  * Opens the checkpoint `prefix` (".../variables/variables"): reads the whole index, maps the
  * shards.
  *
- * @return NOT_FOUND if index or a shard is missing; DATA_LOSS for damage; UNIMPLEMENTED for big-endian
+ * @return NOT_FOUND if index or a shard is missing; DATA_LOSS for damage; UNIMPLEMENTED for big-
+ * endian
  *         data
  * Owner: gft_bundle_close.   Threads: reading is safe from several threads (with an arena each).
  */
@@ -69,6 +70,15 @@ GRAFT_MUST_CHECK graft_status gft_bundle_read_strings(gft_bundle *bundle,
                                                       const gft_bundle_entry *entry,
                                                       gft_arena *arena, gft_bundle_string **out,
                                                       size_t *count, graft_error *err);
+
+/**
+ * The same, but the checksum of a large tensor (above 64 KiB) that is given as a view is left for
+ * gft_bundle_check_mapped: opening a model does not read its weights, the first session does.
+ */
+GRAFT_MUST_CHECK graft_status gft_bundle_map(gft_bundle *bundle, const gft_bundle_entry *entry,
+                                             gft_arena *arena, graft_tensor *out, graft_error *err);
+/** Checks what gft_bundle_map left. Each tensor is checked once. Threads: as reading. */
+GRAFT_MUST_CHECK graft_status gft_bundle_check_mapped(gft_bundle *bundle, graft_error *err);
 
 /** Checks every tensor of the bundle now. */
 GRAFT_MUST_CHECK graft_status gft_bundle_verify(gft_bundle *bundle, graft_error *err);

@@ -15,7 +15,7 @@
 #define MAX_SHARDS 100000
 #define MAX_KEYS_BYTES ((size_t)256 << 20) /* prefix compression lets few bytes stand for many */
 
-static const gft_proto_limits entry_limits = {20, 100000, 16u << 20, 0};
+static const gft_proto_limits entry_limits = {20, 100000, 16u << 20, 0, GFT_PROTO_ALL};
 
 typedef struct opening {
     gft_bundle *bundle;

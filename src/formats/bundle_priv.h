@@ -12,6 +12,7 @@ typedef struct gft_bundle_item {
     size_t key_bytes;
     const Tensorflow__BundleEntryProto *proto;
     atomic_bool checked;
+    atomic_bool pending; /* given out unchecked */
 } gft_bundle_item;
 
 struct gft_bundle {

@@ -10,6 +10,8 @@
 #include "base/size.h"
 #include "formats/bundle_priv.h"
 
+#define MAX_CHECKED_AT_ONCE ((size_t)64 << 10) /* bytes of a tensor that is mapped */
+
 const uint8_t *gft_bundle_item_bytes(const gft_bundle *bundle, const gft_bundle_item *item) {
     return bundle->shards[item->proto->shard_id].data + item->proto->offset;
 }
@@ -52,8 +54,8 @@ static graft_status check_supported(const gft_bundle *b, const gft_bundle_item *
     return GRAFT_OK;
 }
 
-graft_status gft_bundle_read(gft_bundle *b, const gft_bundle_entry *entry, gft_arena *arena,
-                             graft_tensor *out, graft_error *err) {
+static graft_status read_tensor(gft_bundle *b, const gft_bundle_entry *entry, bool defer,
+                                gft_arena *arena, graft_tensor *out, graft_error *err) {
     gft_bundle_item *item = item_of(entry);
     GFT_TRY(check_supported(b, item, err));
     graft_tensor tensor = {.name = entry->key,
@@ -72,9 +74,13 @@ graft_status gft_bundle_read(gft_bundle *b, const gft_bundle_entry *entry, gft_a
         return gft_fail(err, GRAFT_DATA_LOSS, "%s: tensor '%.80s': %llu bytes stored, %s needs %zu",
                         b->prefix, entry->key, (unsigned long long)entry->bytes,
                         gft_desc_text(&tensor.desc, text), tensor.bytes);
-    GFT_TRY(gft_bundle_item_check(b, item, err));
     const uint8_t *p = gft_bundle_item_bytes(b, item);
-    if ((uintptr_t)p % graft_dtype_bytes(entry->dtype) == 0) {
+    const bool aligned = (uintptr_t)p % graft_dtype_bytes(entry->dtype) == 0;
+    if (defer && aligned && tensor.bytes > MAX_CHECKED_AT_ONCE)
+        atomic_store_explicit(&item->pending, true, memory_order_release);
+    else
+        GFT_TRY(gft_bundle_item_check(b, item, err));
+    if (aligned) {
         tensor.data = (void *)(uintptr_t)p;
     } else {
         tensor.data = gft_arena_memdup(arena, p, tensor.bytes);
@@ -82,6 +88,24 @@ graft_status gft_bundle_read(gft_bundle *b, const gft_bundle_entry *entry, gft_a
             return gft_fail_memory(err, tensor.bytes, entry->key);
     }
     *out = tensor;
+    return GRAFT_OK;
+}
+
+graft_status gft_bundle_read(gft_bundle *b, const gft_bundle_entry *entry, gft_arena *arena,
+                             graft_tensor *out, graft_error *err) {
+    return read_tensor(b, entry, false, arena, out, err);
+}
+
+graft_status gft_bundle_map(gft_bundle *b, const gft_bundle_entry *entry, gft_arena *arena,
+                            graft_tensor *out, graft_error *err) {
+    return read_tensor(b, entry, true, arena, out, err);
+}
+
+graft_status gft_bundle_check_mapped(gft_bundle *b, graft_error *err) {
+    for (size_t i = 0; i < b->item_count; i++) {
+        if (atomic_load_explicit(&b->items[i]->pending, memory_order_acquire))
+            GFT_TRY(gft_bundle_item_check(b, b->items[i], err));
+    }
     return GRAFT_OK;
 }
 

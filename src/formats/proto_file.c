@@ -33,15 +33,15 @@ void gft_proto_alloc_init(gft_proto_alloc *alloc, gft_arena *arena, size_t max_b
     alloc->base.allocator_data = alloc;
 }
 
-graft_status gft_proto_unpack(const ProtobufCMessageDescriptor *type, const void *data,
-                              size_t bytes, const gft_proto_limits *limits, const char *where,
-                              gft_arena *arena, ProtobufCMessage **out, graft_error *err) {
+static graft_status unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t offset,
+                           size_t bytes, const gft_proto_limits *limits, const char *where,
+                           gft_arena *arena, ProtobufCMessage **out, graft_error *err) {
     if (!limits)
         limits = &gft_proto_limits_default;
     gft_buffer compact;
     gft_buffer_init(&compact, limits->max_memory);
     graft_status status;
-    GFT_GOTO(gft_proto_scan(type, data, bytes, limits, where, &compact, err));
+    GFT_GOTO(gft_proto_scan_at(type, data, offset, bytes, limits, where, &compact, err));
 
     gft_proto_alloc alloc;
     gft_proto_alloc_init(&alloc, arena, limits->max_memory);
@@ -67,8 +67,27 @@ done:
     return status;
 }
 
+graft_status gft_proto_unpack(const ProtobufCMessageDescriptor *type, const void *data,
+                              size_t bytes, const gft_proto_limits *limits, const char *where,
+                              gft_arena *arena, ProtobufCMessage **out, graft_error *err) {
+    return unpack(type, data, 0, bytes, limits, where, arena, out, err);
+}
+
+graft_status gft_proto_unpack_at(const ProtobufCMessageDescriptor *type, const gft_map *map,
+                                 uint64_t offset, uint64_t bytes, const gft_proto_limits *limits,
+                                 const char *where, gft_arena *arena, ProtobufCMessage **out,
+                                 graft_error *err) {
+    if (!map || offset > map->bytes || bytes > map->bytes - offset)
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "%s: a message of %llu bytes at %llu, which is not in "
+                        "the file",
+                        where, (unsigned long long)bytes, (unsigned long long)offset);
+    return unpack(type, map->data, (size_t)offset, (size_t)bytes, limits, where, arena, out, err);
+}
+
 graft_status gft_proto_file_open(const char *path, const ProtobufCMessageDescriptor *type,
-                                 gft_proto_file *out, graft_error *err) {
+                                 const gft_proto_limits *limits, gft_proto_file *out,
+                                 graft_error *err) {
     gft_proto_file file = {0};
     graft_status status;
     GFT_GOTO(gft_map_open(path, &file.map, err));
@@ -78,8 +97,9 @@ graft_status gft_proto_file_open(const char *path, const ProtobufCMessageDescrip
         status = gft_fail_memory(err, strlen(path) + 1, "a file name");
         goto done;
     }
-    GFT_GOTO(gft_proto_unpack(type, file.map.data, file.map.bytes, &gft_proto_limits_mapped, path,
-                              &file.arena, &file.message, err));
+    GFT_GOTO(gft_proto_unpack(type, file.map.data, file.map.bytes,
+                              limits ? limits : &gft_proto_limits_mapped, path, &file.arena,
+                              &file.message, err));
     *out = file;
     return GRAFT_OK;
 done:

@@ -12,13 +12,16 @@
 #include "tensorflow.pb-c.h"
 
 #define LENGTH_BYTES 5
+#define MAX_NAME_BYTES 4096 /* of a function */
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 enum { FIELD_TENSOR_CONTENT = 4, FIELD_MAPPED_OFFSET = 1000, FIELD_MAPPED_BYTES = 1001 };
 
-const gft_proto_limits gft_proto_limits_default = {GFT_PROTO_MAX_DEPTH, 16u << 20, (size_t)2 << 30,
-                                                   0};
-const gft_proto_limits gft_proto_limits_mapped = {GFT_PROTO_MAX_DEPTH, 16u << 20, (size_t)2 << 30,
-                                                  256};
+#define LIMITS(outline, part)                                                                      \
+    { GFT_PROTO_MAX_DEPTH, 16u << 20, (size_t)2 << 30, outline, part }
+const gft_proto_limits gft_proto_limits_default = LIMITS(0, GFT_PROTO_ALL);
+const gft_proto_limits gft_proto_limits_mapped = LIMITS(256, GFT_PROTO_ALL);
+const gft_proto_limits gft_proto_limits_graph = LIMITS(256, GFT_PROTO_GRAPH);
+const gft_proto_limits gft_proto_limits_function = LIMITS(256, GFT_PROTO_FUNCTION);
 
 typedef struct frame {
     const ProtobufCMessageDescriptor *type;
@@ -49,6 +52,13 @@ static graft_status emit_varint(scan *s, uint64_t value, graft_error *err) {
     }
     b[n++] = (uint8_t)value;
     return emit(s, b, n, err);
+}
+
+static size_t varint_bytes(uint64_t value) {
+    size_t n = 1;
+    while (value >>= 7)
+        n++;
+    return n;
 }
 
 static graft_status emit_fixed64(scan *s, uint32_t field, uint64_t value, graft_error *err) {
@@ -143,6 +153,98 @@ static graft_status open_message(scan *s, const ProtobufCFieldDescriptor *field,
     return emit(s, room, sizeof room, err);
 }
 
+/* The first field `number` of a message that lies in `in`, *bytes 0 without one. */
+static graft_status find_bytes(gft_cursor *in, uint64_t number, const uint8_t **found,
+                               size_t *bytes, graft_error *err) {
+    *bytes = 0;
+    while (gft_cursor_left(in) > 0) {
+        uint64_t tag;
+        uint64_t value;
+        const uint8_t *p;
+        GFT_TRY(gft_cursor_varint(in, &tag, "a field tag", err));
+        const uint64_t wire = tag & 7;
+        if (wire == WIRE_VARINT) {
+            GFT_TRY(gft_cursor_varint(in, &value, "a number", err));
+            continue;
+        }
+        value = wire == WIRE_64 ? 8 : 4;
+        if (wire == WIRE_BYTES)
+            GFT_TRY(gft_cursor_varint(in, &value, "a length", err));
+        else if (wire != WIRE_64 && wire != WIRE_32)
+            return gft_fail(err, GRAFT_DATA_LOSS, "%s: byte %zu: 0x%llx is not a field tag",
+                            in->where, in->at, (unsigned long long)tag);
+        if (value > gft_cursor_left(in))
+            return gft_fail(err, GRAFT_DATA_LOSS,
+                            "%s: byte %zu: a field of %llu bytes, %zu are left", in->where, in->at,
+                            (unsigned long long)value, gft_cursor_left(in));
+        GFT_TRY(gft_cursor_take(in, (size_t)value, &p, "a field", err));
+        if (tag == (number << 3 | WIRE_BYTES)) {
+            *found = p;
+            *bytes = (size_t)value;
+            return GRAFT_OK;
+        }
+    }
+    return GRAFT_OK;
+}
+
+/*
+ * What a reader of graphs does not look at: attributes of the runtime, and the shapes that are
+ * repeated at every node of a function.
+ */
+static bool is_left_out(const scan *s, const ProtobufCFieldDescriptor *field, size_t bytes) {
+    static const char OURS[] = "_graft";
+    static const char SHAPES[] = "_output_shapes";
+    const uint8_t *p = s->in.data + s->in.at;
+    if (field->descriptor == &tensorflow__function_def__arg_attr_entry__descriptor ||
+        field->descriptor == &tensorflow__function_def__attr_entry__descriptor ||
+        field->descriptor == &tensorflow__resource_handle_proto__dtype_and_shape__descriptor)
+        return s->limits->part == GFT_PROTO_FUNCTION;
+    if (field->descriptor != &tensorflow__node_def__attr_entry__descriptor || bytes < 3 ||
+        p[0] != (1 << 3 | WIRE_BYTES) || p[1] > bytes - 2 || p[1] == 0 || p[2] != '_')
+        return false;
+    if (p[1] >= sizeof OURS - 1 && memcmp(p + 2, OURS, sizeof OURS - 1) == 0)
+        return false;
+    return s->limits->part == GFT_PROTO_FUNCTION || p[1] != sizeof SHAPES - 1 ||
+           memcmp(p + 2, SHAPES, sizeof SHAPES - 1) != 0;
+}
+
+/*
+ * A function that stays in the input: {signature {name}, mapped_offset, mapped_bytes} stands for
+ * it.
+ */
+static graft_status outline_function(scan *s, uint32_t number, size_t bytes, graft_error *err) {
+    const size_t start = s->in.at;
+    const uint8_t *content;
+    const uint8_t *signature = NULL;
+    const uint8_t *name = NULL;
+    size_t signature_bytes;
+    size_t name_bytes = 0;
+    GFT_TRY(gft_cursor_take(&s->in, bytes, &content, "a function", err));
+    gft_cursor in = gft_cursor_make(s->in.data, start + bytes, s->in.where);
+    in.at = start;
+    GFT_TRY(find_bytes(&in, 1, &signature, &signature_bytes, err));
+    if (signature_bytes > 0) {
+        const size_t at = (size_t)(signature - s->in.data);
+        in = gft_cursor_make(s->in.data, at + signature_bytes, s->in.where);
+        in.at = at;
+        GFT_TRY(find_bytes(&in, 1, &name, &name_bytes, err));
+    }
+    if (name_bytes == 0 || name_bytes > MAX_NAME_BYTES)
+        return gft_fail(err, GRAFT_DATA_LOSS,
+                        "%s: byte %zu: a function with a name of %zu bytes, expected 1 to %d",
+                        s->in.where, start, name_bytes, MAX_NAME_BYTES);
+    GFT_TRY(emit_varint(s, (uint64_t)number << 3 | WIRE_BYTES, err));
+    const size_t inner = 1 + varint_bytes(name_bytes) + name_bytes;
+    GFT_TRY(emit_varint(s, 1 + varint_bytes(inner) + inner + 2 * (2 + 8), err));
+    GFT_TRY(emit_varint(s, 1 << 3 | WIRE_BYTES, err));
+    GFT_TRY(emit_varint(s, inner, err));
+    GFT_TRY(emit_varint(s, 1 << 3 | WIRE_BYTES, err));
+    GFT_TRY(emit_varint(s, name_bytes, err));
+    GFT_TRY(emit(s, name, name_bytes, err));
+    GFT_TRY(emit_fixed64(s, FIELD_MAPPED_OFFSET, start, err));
+    return emit_fixed64(s, FIELD_MAPPED_BYTES, bytes, err);
+}
+
 static graft_status close_message(scan *s, graft_error *err) {
     frame *top = &s->frames[--s->depth];
     if (!s->out || top->length_at == SIZE_MAX)
@@ -171,7 +273,13 @@ static graft_status take_bytes(scan *s, const ProtobufCFieldDescriptor *field, u
             "what its name says",
             s->in.where, s->in.at, top->type->short_name, field ? field->name : "(unknown)",
             (unsigned long long)bytes, top->end - s->in.at);
-    if (field && field->type == PROTOBUF_C_TYPE_MESSAGE)
+    const bool message = field && field->type == PROTOBUF_C_TYPE_MESSAGE;
+    if (message && s->limits->part == GFT_PROTO_GRAPH && bytes > 0 &&
+        field->descriptor == &tensorflow__function_def__descriptor)
+        return outline_function(s, number, (size_t)bytes, err);
+    if (message && s->limits->part != GFT_PROTO_ALL && is_left_out(s, field, (size_t)bytes))
+        field = NULL;
+    else if (message)
         return open_message(s, field, number, (size_t)bytes, err);
     size_t start = s->in.at;
     const uint8_t *p;
@@ -226,7 +334,8 @@ static graft_status take_field(scan *s, graft_error *err) {
     uint32_t number = (uint32_t)(tag >> 3);
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field(top->type, number);
-    if (top->type == &tensorflow__tensor_proto__descriptor &&
+    if ((top->type == &tensorflow__tensor_proto__descriptor ||
+         top->type == &tensorflow__function_def__descriptor) &&
         (number == FIELD_MAPPED_OFFSET || number == FIELD_MAPPED_BYTES))
         field = NULL; /* ours alone, never taken from a file */
     if (field) {
@@ -244,16 +353,16 @@ static graft_status take_field(scan *s, graft_error *err) {
                               : take_number(s, field, number, wire, err);
 }
 
-graft_status gft_proto_scan(const ProtobufCMessageDescriptor *type, const void *data, size_t bytes,
-                            const gft_proto_limits *limits, const char *where, gft_buffer *compact,
-                            graft_error *err) {
-    scan s = {.in = gft_cursor_make(data, bytes, where),
-              .out = compact,
-              .limits = limits ? limits : &gft_proto_limits_default};
+graft_status gft_proto_scan_at(const ProtobufCMessageDescriptor *type, const void *data,
+                               size_t offset, size_t bytes, const gft_proto_limits *limits,
+                               const char *where, gft_buffer *compact, graft_error *err) {
+    scan s = {.out = compact, .limits = limits ? limits : &gft_proto_limits_default};
+    s.in = gft_cursor_make(data, offset + bytes, where);
+    s.in.at = offset;
     if (s.limits->max_depth < 1 || s.limits->max_depth > GFT_PROTO_MAX_DEPTH)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "protobuf limits: depth %u, expected 1 to %d",
                         s.limits->max_depth, GFT_PROTO_MAX_DEPTH);
-    s.frames[0] = (frame){.type = type, .end = bytes, .length_at = SIZE_MAX};
+    s.frames[0] = (frame){.type = type, .end = offset + bytes, .length_at = SIZE_MAX};
     s.depth = 1;
     while (s.depth > 0) {
         if (s.in.at == s.frames[s.depth - 1].end)
@@ -262,4 +371,10 @@ graft_status gft_proto_scan(const ProtobufCMessageDescriptor *type, const void *
             GFT_TRY(take_field(&s, err));
     }
     return GRAFT_OK;
+}
+
+graft_status gft_proto_scan(const ProtobufCMessageDescriptor *type, const void *data, size_t bytes,
+                            const gft_proto_limits *limits, const char *where, gft_buffer *compact,
+                            graft_error *err) {
+    return gft_proto_scan_at(type, data, 0, bytes, limits, where, compact, err);
 }

@@ -39,7 +39,8 @@ static bool looks_like_text(const gft_map *map) {
 }
 
 static graft_status open_binary(const char *path, const ProtobufCMessageDescriptor *type,
-                                gft_proto_file *file, graft_error *err) {
+                                const gft_proto_limits *limits, gft_proto_file *file,
+                                graft_error *err) {
     gft_map map;
     GFT_TRY(gft_map_open(path, &map, err));
     bool text = looks_like_text(&map);
@@ -48,10 +49,11 @@ static graft_status open_binary(const char *path, const ProtobufCMessageDescript
         return gft_fail(
             err, GRAFT_UNIMPLEMENTED,
             "%s: protobuf in text form, only the binary form is read; save it as binary .pb", path);
-    return gft_proto_file_open(path, type, file, err);
+    return gft_proto_file_open(path, type, limits, file, err);
 }
 
-graft_status gft_saved_model_load(const char *dir, gft_saved_model *out, graft_error *err) {
+static graft_status load(const char *dir, const gft_proto_limits *limits, gft_saved_model *out,
+                         graft_error *err) {
     gft_saved_model model = {0};
     graft_status status = GRAFT_OK;
     char *path = inside(dir, "saved_model.pb");
@@ -72,7 +74,7 @@ graft_status gft_saved_model_load(const char *dir, gft_saved_model *out, graft_e
                               "%s: no saved_model.pb in it, expected a SavedModel", dir);
         goto done;
     }
-    GFT_GOTO(open_binary(path, &tensorflow__saved_model__descriptor, &model.file, err));
+    GFT_GOTO(open_binary(path, &tensorflow__saved_model__descriptor, limits, &model.file, err));
     model.proto = (const Tensorflow__SavedModel *)model.file.message;
     if (model.proto->n_meta_graphs == 0) {
         status = gft_fail(err, GRAFT_DATA_LOSS,
@@ -92,6 +94,14 @@ done:
     gft_saved_model_free(&model);
     gft_free(path);
     return status;
+}
+
+graft_status gft_saved_model_load(const char *dir, gft_saved_model *out, graft_error *err) {
+    return load(dir, NULL, out, err);
+}
+
+graft_status gft_saved_model_open(const char *dir, gft_saved_model *out, graft_error *err) {
+    return load(dir, &gft_proto_limits_graph, out, err);
 }
 
 void gft_saved_model_free(gft_saved_model *model) {
@@ -180,7 +190,8 @@ done:
 
 graft_status gft_graph_def_load(const char *path, gft_proto_file *out, graft_error *err) {
     gft_proto_file file = {0};
-    GFT_TRY(open_binary(path, &tensorflow__graph_def__descriptor, &file, err));
+    GFT_TRY(
+        open_binary(path, &tensorflow__graph_def__descriptor, &gft_proto_limits_graph, &file, err));
     const Tensorflow__GraphDef *graph = (const Tensorflow__GraphDef *)file.message;
     if (graph->n_node == 0) {
         size_t bytes = file.map.bytes;

@@ -26,6 +26,12 @@ typedef struct gft_saved_model {
  */
 GRAFT_MUST_CHECK graft_status gft_saved_model_load(const char *dir, gft_saved_model *out,
                                                    graft_error *err);
+/**
+ * The same without unpacking functions: a FunctionDef of the library has its name and, in
+ * mapped_offset and mapped_bytes, where the rest of it lies (gft_proto_unpack_at).
+ */
+GRAFT_MUST_CHECK graft_status gft_saved_model_open(const char *dir, gft_saved_model *out,
+                                                   graft_error *err);
 void gft_saved_model_free(gft_saved_model *model); /* accepts a zeroed one */
 
 /**
@@ -45,7 +51,9 @@ GRAFT_MUST_CHECK graft_status gft_saved_model_write(const char *dir,
                                                     const Tensorflow__SavedModel *proto,
                                                     graft_error *err);
 
-/** Opens a frozen GraphDef (.pb): file->message is a Tensorflow__GraphDef with at least one node.
+/**
+ * Opens a frozen GraphDef (.pb): file->message is a Tensorflow__GraphDef with at least one node;
+ * functions stay in the file, as in gft_saved_model_open.
  */
 GRAFT_MUST_CHECK graft_status gft_graph_def_load(const char *path, gft_proto_file *out,
                                                  graft_error *err);

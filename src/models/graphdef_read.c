@@ -133,7 +133,8 @@ static graft_status describe_inner(gft_sm_reader *r, gft_sm_end *end, graft_erro
     GFT_TRY(find_inputs(r, &ends, err));
     for (size_t i = 0; i < ends.input_count; i++)
         GFT_TRY(gft_sm_end_from_node(r, &ends.inputs[i], err));
-    GFT_TRY(gft_sm_read_signature(r, "graft/inner", &ends, err));
+    static const char *const name = "graft/inner";
+    GFT_TRY(gft_sm_read_signatures(r, &name, &ends, 1, err));
     gft_signature *made = &r->model->signatures[before];
     if (made->graph) {
         const gft_value *value = gft_graph_value(made->graph, made->graph->outputs[0].value);
@@ -194,7 +195,8 @@ static graft_status build(gft_sm_reader *r, const gft_graphdef_source *source, g
         GFT_TRY(find_inputs(r, &ends, err));
     }
     GFT_TRY(describe_inputs(r, &ends, err));
-    return gft_sm_read_signature(r, source->name ? source->name : "serving_default", &ends, err);
+    const char *name = source->name ? source->name : "serving_default";
+    return gft_sm_read_signatures(r, &name, &ends, 1, err);
 }
 
 graft_status gft_graphdef_build(graft_model *model, const gft_graphdef_source *source,

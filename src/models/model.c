@@ -39,7 +39,23 @@ graft_status gft_model_keep_open(graft_model *model, void (*close)(void *), void
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "model: more than %d open files",
                         GFT_MODEL_MAX_KEEPS);
     }
-    model->keeps[model->keep_count++] = (gft_model_keep){close, object};
+    model->keeps[model->keep_count++] = (gft_model_keep){.close = close, .object = object};
+    return GRAFT_OK;
+}
+
+graft_status gft_model_keep_checked(graft_model *model, void (*close)(void *),
+                                    graft_status (*check)(void *, graft_error *), void *object,
+                                    graft_error *err) {
+    GFT_TRY(gft_model_keep_open(model, close, object, err));
+    model->keeps[model->keep_count - 1].check = check;
+    return GRAFT_OK;
+}
+
+graft_status gft_model_check_weights(const graft_model *model, graft_error *err) {
+    for (int32_t i = 0; i < model->keep_count; i++) {
+        if (model->keeps[i].check)
+            GFT_TRY(model->keeps[i].check(model->keeps[i].object, err));
+    }
     return GRAFT_OK;
 }
 

@@ -26,6 +26,8 @@ typedef struct gft_signature {
 typedef struct gft_model_keep {
     void (*close)(void *object);
     void *object;
+    /* checks what is mapped and was not looked at yet; NULL: there is nothing to check */
+    graft_status (*check)(void *object, graft_error *err);
 } gft_model_keep;
 
 #define GFT_MODEL_MAX_SIGNATURES 16
@@ -56,6 +58,15 @@ struct graft_model {
 GRAFT_MUST_CHECK graft_status gft_model_new(graft_model **out, graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_model_keep_open(graft_model *model, void (*close)(void *),
                                                   void *object, graft_error *err);
+/** The same with a check of the object's bytes, which gft_model_check_weights calls. */
+GRAFT_MUST_CHECK graft_status gft_model_keep_checked(graft_model *model, void (*close)(void *),
+                                                     graft_status (*check)(void *, graft_error *),
+                                                     void *object, graft_error *err);
+/**
+ * Checksums of weights that were mapped and not read: DATA_LOSS names the damaged tensor. Called by
+ * whoever reads weights first (sessions, writers, training); each tensor is checked once.
+ */
+GRAFT_MUST_CHECK graft_status gft_model_check_weights(const graft_model *model, graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_model_add_signature(graft_model *model, const char *name,
                                                       gft_graph *graph_take, graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_model_set_labels(graft_model *model, const char *const *labels,

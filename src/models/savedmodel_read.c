@@ -29,12 +29,16 @@ static void close_bundle(void *object) {
     gft_bundle_close(object);
 }
 
+static graft_status check_bundle(void *object, graft_error *err) {
+    return gft_bundle_check_mapped(object, err);
+}
+
 static graft_status open_file(gft_sm_reader *r, graft_error *err) {
     kept_file *kept = gft_calloc(1, sizeof *kept);
     if (!kept)
         return gft_fail_memory(err, sizeof *kept, "a SavedModel");
     gft_arena_init(&kept->arena);
-    graft_status status = gft_saved_model_load(r->dir, &kept->file, err);
+    graft_status status = gft_saved_model_open(r->dir, &kept->file, err);
     if (status != GRAFT_OK) {
         close_file(kept);
         return status;
@@ -57,7 +61,7 @@ static graft_status open_checkpoint(gft_sm_reader *r, graft_error *err) {
     gft_free(index);
     if (status != GRAFT_OK || !r->bundle)
         return status;
-    return gft_model_keep_open(r->model, close_bundle, r->bundle, err);
+    return gft_model_keep_checked(r->model, close_bundle, check_bundle, r->bundle, err);
 }
 
 typedef Tensorflow__MetaGraphDef__SignatureDefEntry signature_entry;
@@ -103,31 +107,22 @@ static graft_status read_called(gft_sm_reader *r, graft_error *err) {
                         "%s: neither a signature nor a function __call__ in it; save it again with "
                         "a signature",
                         r->dir);
-    if (r->bundle)
-        GFT_TRY(gft_sm_mark_used(r, &ends, err));
-    GFT_TRY(gft_sm_read_used(r, err));
-    return gft_sm_read_signature(r, "serving_default", &ends, err);
+    static const char *const name = "serving_default";
+    return gft_sm_read_signatures(r, &name, &ends, 1, err);
 }
 
-/*
- * Parameters come in the order of the file, but only those that a signature uses: Keras saves some
- * lists twice.
- */
 static graft_status read_signatures(gft_sm_reader *r, graft_error *err) {
     const signature_entry *chosen[GFT_MODEL_MAX_SIGNATURES];
+    const char *names[GFT_MODEL_MAX_SIGNATURES];
     gft_sm_ends ends[GFT_MODEL_MAX_SIGNATURES];
     const int32_t count = choose_signatures(r, chosen);
     if (count == 0)
         return read_called(r, err);
     for (int32_t i = 0; i < count; i++) {
+        names[i] = chosen[i]->key;
         GFT_TRY(gft_sm_ends_of(r, chosen[i]->value, &ends[i], err));
-        if (r->bundle)
-            GFT_TRY(gft_sm_mark_used(r, &ends[i], err));
     }
-    GFT_TRY(gft_sm_read_used(r, err));
-    for (int32_t i = 0; i < count; i++)
-        GFT_TRY(gft_sm_read_signature(r, chosen[i]->key, &ends[i], err));
-    return GRAFT_OK;
+    return gft_sm_read_signatures(r, names, ends, count, err);
 }
 
 /* The whole text of DIR/name; *text NULL if there is no such file. gft_free it. */

@@ -27,10 +27,21 @@ typedef struct gft_sm_names {
     size_t slots;
 } gft_sm_names;
 
+/* What following a tensor through a node depends on. */
+typedef enum gft_sm_kind {
+    GFT_SM_OTHER,
+    GFT_SM_CALL,    /* PartitionedCall, StatefulPartitionedCall, or a function's name as op */
+    GFT_SM_PASSES,  /* an identity */
+    GFT_SM_CONTROL, /* If, Case, While */
+    GFT_SM_SWITCH,  /* of TensorFlow 1 */
+    GFT_SM_MERGE,
+} gft_sm_kind;
+
 /* The main graph, or a function. */
 typedef struct gft_sm_body {
     const Tensorflow__FunctionDef *function; /* NULL: the main graph */
     Tensorflow__NodeDef *const *nodes;
+    uint8_t *kinds; /* gft_sm_kind per node */
     int32_t node_count;
     gft_sm_names names; /* of nodes; arguments are -1 - index */
 } gft_sm_body;
@@ -99,6 +110,7 @@ typedef struct gft_sm_reader {
     int32_t frame_count, frame_capacity;
     size_t site_count;
     int32_t questions;      /* being answered */
+    bool decided;           /* control flow was, since the last reset */
     size_t partition_bytes; /* read one by one */
     gft_sm_source *sources;
     int32_t source_count;
@@ -144,6 +156,9 @@ GRAFT_MUST_CHECK graft_status gft_sm_append_nodes(gft_sm_reader *r,
                                                   Tensorflow__NodeDef *const *nodes, size_t count,
                                                   graft_error *err);
 const Tensorflow__NodeDef *gft_sm_node(const gft_sm_reader *r, gft_sm_site site);
+static inline gft_sm_kind gft_sm_kind_of(const gft_sm_reader *r, gft_sm_site site) {
+    return (gft_sm_kind)r->frames[site.frame].body->kinds[site.node];
+}
 gft_sm_state *gft_sm_state_of(const gft_sm_reader *r, gft_sm_site site);
 /** The function a frame's body is, or "the main graph". */
 const char *gft_sm_where(const gft_sm_reader *r, int32_t frame);
@@ -182,6 +197,7 @@ int32_t gft_sm_flat_output(const Tensorflow__NodeDef *node, const char *name, si
                            int32_t number);
 
 /* ---- savedmodel_read_control.c: branches and loops of functions ---- */
+bool gft_sm_is_control(const Tensorflow__NodeDef *node);
 /** A scalar integer or truth value that is known while reading. */
 GRAFT_MUST_CHECK graft_status gft_sm_number(gft_sm_reader *r, int32_t frame, const char *text,
                                             bool *known, int64_t *number, graft_error *err);
@@ -192,6 +208,8 @@ GRAFT_MUST_CHECK graft_status gft_sm_decide(gft_sm_reader *r, gft_sm_site site, 
 const char *gft_sm_control_problem(const Tensorflow__NodeDef *node);
 
 /* ---- savedmodel_read_merge.c: TensorFlow 1's Switch and Merge ---- */
+bool gft_sm_is_switch(const Tensorflow__NodeDef *node);
+bool gft_sm_is_merge(const Tensorflow__NodeDef *node);
 /** The input that an output of a Switch or Merge is; -1: it is not decided. */
 GRAFT_MUST_CHECK graft_status gft_sm_switched(gft_sm_reader *r, gft_sm_site site, int32_t output,
                                               int32_t *input, graft_error *err);
@@ -263,11 +281,9 @@ GRAFT_MUST_CHECK graft_status gft_sm_count_ops(gft_sm_reader *r, const gft_sm_si
                                                int32_t *count, graft_error *err);
 
 /* ---- savedmodel_read_graph.c ---- */
-/** Marks the variables that a signature uses. */
-GRAFT_MUST_CHECK graft_status gft_sm_mark_used(gft_sm_reader *r, const gft_sm_ends *ends,
-                                               graft_error *err);
-/** Adds a signature to the model: its graph, or the problem why there is none. */
-GRAFT_MUST_CHECK graft_status gft_sm_read_signature(gft_sm_reader *r, const char *name,
-                                                    const gft_sm_ends *ends, graft_error *err);
+/** Adds signatures to the model: of each its graph, or the problem why there is none. */
+GRAFT_MUST_CHECK graft_status gft_sm_read_signatures(gft_sm_reader *r, const char *const *names,
+                                                     const gft_sm_ends *ends, int32_t count,
+                                                     graft_error *err);
 
 #endif

@@ -176,6 +176,10 @@ static bool is_one_of(const Tensorflow__NodeDef *node, const char *op) {
            (strncmp(node->op, "Stateless", 9) == 0 && strcmp(node->op + 9, op) == 0);
 }
 
+bool gft_sm_is_control(const Tensorflow__NodeDef *node) {
+    return is_one_of(node, "If") || is_one_of(node, "Case") || is_one_of(node, "While");
+}
+
 /* The function of an If or Case that is taken; NULL: not known. */
 static graft_status taken(gft_sm_reader *r, gft_sm_site site, const char **name, graft_error *err) {
     const Tensorflow__NodeDef *node = gft_sm_node(r, site);
@@ -242,10 +246,9 @@ graft_status gft_sm_decide(gft_sm_reader *r, gft_sm_site site, int32_t *child, g
     const char *name = NULL;
     *child = GFT_SM_CALL_NONE;
     gft_sm_state_of(r, site)->child = GFT_SM_CALL_NONE; /* while it is being asked */
+    r->decided = true;
     if (is_one_of(node, "While"))
         return unroll(r, site, child, err);
-    if (!is_one_of(node, "If") && !is_one_of(node, "Case"))
-        return GRAFT_OK;
     GFT_TRY(taken(r, site, &name, err));
     if (name) {
         GFT_TRY(gft_sm_enter(r, site, name, 1, -1, child, err));

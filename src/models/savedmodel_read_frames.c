@@ -57,6 +57,23 @@ bool gft_sm_names_find(const gft_sm_names *names, const char *key, int32_t *valu
 
 /* ---- bodies ---- */
 
+static gft_sm_kind kind_of(const gft_sm_reader *r, const Tensorflow__NodeDef *node) {
+    int32_t index;
+    if (strcmp(node->op, "Const") == 0)
+        return GFT_SM_OTHER;
+    if (gft_tf_import_passes(node))
+        return GFT_SM_PASSES;
+    if (strcmp(node->op, "PartitionedCall") == 0 ||
+        strcmp(node->op, "StatefulPartitionedCall") == 0 ||
+        gft_sm_names_find(&r->functions, node->op, &index))
+        return GFT_SM_CALL;
+    if (gft_sm_is_control(node))
+        return GFT_SM_CONTROL;
+    if (gft_sm_is_switch(node))
+        return GFT_SM_SWITCH;
+    return gft_sm_is_merge(node) ? GFT_SM_MERGE : GFT_SM_OTHER;
+}
+
 static graft_status body_init(gft_sm_reader *r, const Tensorflow__FunctionDef *function,
                               Tensorflow__NodeDef *const *nodes, size_t count, gft_sm_body *body,
                               graft_error *err) {
@@ -67,6 +84,11 @@ static graft_status body_init(gft_sm_reader *r, const Tensorflow__FunctionDef *f
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: %s has %zu nodes, at most %zu are read",
                         r->dir, name, count, GFT_SM_MAX_SITES);
     GFT_TRY(gft_sm_names_make(r->arena, count + args, &body->names, err));
+    body->kinds = gft_arena_array(r->arena, count, sizeof *body->kinds);
+    if (!body->kinds)
+        return gft_fail_memory(err, count, "nodes");
+    for (size_t i = 0; i < count; i++)
+        body->kinds[i] = (uint8_t)kind_of(r, nodes[i]);
     for (size_t i = 0; i < args; i++) {
         if (!gft_sm_names_add(&body->names, function->signature->input_arg[i]->name,
                               -1 - (int32_t)i))
@@ -78,6 +100,19 @@ static graft_status body_init(gft_sm_reader *r, const Tensorflow__FunctionDef *f
             return gft_fail(err, GRAFT_DATA_LOSS, "%s: %s has two nodes '%s'", r->dir, name,
                             nodes[i]->name);
     }
+    return GRAFT_OK;
+}
+
+/* A function that was left in the file. */
+static graft_status unpack_function(const gft_sm_reader *r, const Tensorflow__FunctionDef **f,
+                                    graft_error *err) {
+    ProtobufCMessage *message = NULL;
+    if ((*f)->mapped_bytes == 0)
+        return GRAFT_OK;
+    GFT_TRY(gft_proto_unpack_at(&tensorflow__function_def__descriptor, r->map, (*f)->mapped_offset,
+                                (*f)->mapped_bytes, &gft_proto_limits_function, r->dir, r->arena,
+                                &message, err));
+    *f = (const Tensorflow__FunctionDef *)message;
     return GRAFT_OK;
 }
 
@@ -113,7 +148,6 @@ graft_status gft_sm_open_graph(gft_sm_reader *r, graft_error *err) {
     int32_t frame;
     if (!graph)
         return gft_fail(err, GRAFT_DATA_LOSS, "%s: a meta graph without a graph", r->dir);
-    GFT_TRY(body_init(r, NULL, graph->node, graph->n_node, &r->main, err));
     const size_t functions = graph->library ? graph->library->n_function : 0;
     GFT_TRY(gft_sm_names_make(r->arena, functions, &r->functions, err));
     r->bodies = gft_arena_array(r->arena, functions, sizeof *r->bodies);
@@ -125,6 +159,7 @@ graft_status gft_sm_open_graph(gft_sm_reader *r, graft_error *err) {
             return gft_fail(err, GRAFT_DATA_LOSS, "%s: two functions '%s'", r->dir,
                             f->signature->name);
     }
+    GFT_TRY(body_init(r, NULL, graph->node, graph->n_node, &r->main, err));
     const gft_sm_frame main = {.body = &r->main, .call = {-1, -1}, .before = -1};
     return frame_new(r, &main, &frame, err);
 }
@@ -168,14 +203,14 @@ const char *gft_sm_where(const gft_sm_reader *r, int32_t frame) {
  * another signature may take one of them as input. */
 void gft_sm_reset(gft_sm_reader *r) {
     for (int32_t i = 0; i < r->frame_count; i++) {
-        for (int32_t n = 0; n < r->frames[i].body->node_count; n++) {
-            gft_sm_state *state = &r->frames[i].states[n];
-            const char *op = r->frames[i].body->nodes[n]->op;
-            const bool call = state->child > 0 && (strcmp(op, "PartitionedCall") == 0 ||
-                                                   strcmp(op, "StatefulPartitionedCall") == 0);
-            *state = (gft_sm_state){.child = call ? state->child : GFT_SM_CALL_UNKNOWN};
+        const gft_sm_frame *frame = &r->frames[i];
+        for (int32_t n = 0; n < frame->body->node_count; n++) {
+            gft_sm_state *state = &frame->states[n];
+            const bool stays = state->child > 0 && frame->body->kinds[n] == GFT_SM_CALL;
+            *state = (gft_sm_state){.child = stays ? state->child : GFT_SM_CALL_UNKNOWN};
         }
     }
+    r->decided = false;
 }
 
 graft_status gft_sm_enter(gft_sm_reader *r, gft_sm_site site, const char *name, int32_t first_input,
@@ -195,6 +230,7 @@ graft_status gft_sm_enter(gft_sm_reader *r, gft_sm_site site, const char *name, 
         gft_sm_body *body = gft_arena_alloc(r->arena, sizeof *body);
         if (!body)
             return gft_fail_memory(err, sizeof *body, "a function");
+        GFT_TRY(unpack_function(r, &f, err));
         GFT_TRY(body_init(r, f, f->node_def, f->n_node_def, body, err));
         r->bodies[index] = body;
     }

@@ -20,6 +20,8 @@ typedef struct signature_reader {
     size_t order_count;
     graft_op_info *ops;
     int32_t op_count;
+    bool decided;            /* control flow, on the way */
+    const char *problem;     /* why there is no graph */
     gft_sm_names node_names; /* taken by nodes of the graph */
 } signature_reader;
 
@@ -279,18 +281,32 @@ static graft_status read_nodes(signature_reader *s, graft_error *err) {
     return GRAFT_OK;
 }
 
-/* What can be said of the source without building anything. */
-static graft_status survey(signature_reader *s, graft_error *err) {
+static graft_status mark_inputs(signature_reader *s, graft_error *err) {
     gft_sm_reset(s->r);
     for (size_t i = 0; i < s->ends->input_count; i++)
         GFT_TRY(mark_input(s, &s->ends->inputs[i], err));
+    return GRAFT_OK;
+}
+
+/* What can be said of the source without building anything; marks the variables it uses. */
+static graft_status survey(signature_reader *s, graft_error *err) {
+    gft_sm_reader *r = s->r;
+    gft_free(s->order);
+    s->order = NULL;
+    GFT_TRY(mark_inputs(s, err));
     GFT_TRY(find_roots(s, err));
-    GFT_TRY(gft_sm_walk(s->r, s->roots, s->ends->output_count, &s->order, &s->order_count, err));
-    return gft_sm_count_ops(s->r, s->order, s->order_count, &s->ops, &s->op_count, err);
+    GFT_TRY(gft_sm_walk(r, s->roots, s->ends->output_count, &s->order, &s->order_count, err));
+    s->decided = r->decided;
+    for (size_t k = 0; k < s->order_count; k++) {
+        if (s->order[k].frame == 0 && r->source_of[s->order[k].node] >= 0)
+            r->sources[r->source_of[s->order[k].node]].used = true;
+    }
+    return gft_sm_count_ops(r, s->order, s->order_count, &s->ops, &s->op_count, err);
 }
 
 static graft_status build(signature_reader *s, graft_error *err) {
-    GFT_TRY(survey(s, err));
+    /* decisions are forgotten when another signature is looked at, and their frames with them */
+    GFT_TRY(s->decided ? survey(s, err) : mark_inputs(s, err));
     GFT_TRY(gft_graph_new(&s->r->model->params, &s->graph, err));
     for (size_t i = 0; i < s->ends->input_count; i++)
         GFT_TRY(add_input(s, &s->ends->inputs[i], err));
@@ -303,51 +319,59 @@ static graft_status build(signature_reader *s, graft_error *err) {
     return gft_graph_sweep(s->graph, err);
 }
 
-graft_status gft_sm_read_signature(gft_sm_reader *r, const char *name, const gft_sm_ends *ends,
-                                   graft_error *err) {
-    signature_reader s = {.r = r, .ends = ends};
-    graft_error why = {0};
-    const char *problem = NULL;
-    graft_status status = build(&s, &why);
-    if (status == GRAFT_UNIMPLEMENTED || status == GRAFT_INVALID_ARGUMENT ||
-        status == GRAFT_NOT_FOUND) {
-        gft_graph_free(s.graph);
-        s.graph = NULL;
-        problem = gft_arena_strdup(r->arena, why.message);
-        status = problem ? GRAFT_OK : gft_fail_memory(&why, sizeof why, "a message");
-    }
-    if (status != GRAFT_OK) {
-        status = gft_fail(err, status, "%s", why.message);
-        goto done;
-    }
-    gft_graph *graph = s.graph;
-    s.graph = NULL;
-    GFT_GOTO(gft_model_add_signature(r->model, name, graph, err));
-    gft_signature *added = &r->model->signatures[r->model->signature_count - 1];
-    added->problem = problem;
-    added->ops = s.ops;
-    added->op_count = s.op_count;
-done:
-    gft_graph_free(s.graph);
-    gft_free(s.order);
-    return status;
+/* What cannot be done here is the signature's problem, anything else an error. */
+static graft_status settle(signature_reader *s, graft_status status, const graft_error *why,
+                           graft_error *err) {
+    if (status == GRAFT_OK)
+        return GRAFT_OK;
+    gft_graph_free(s->graph);
+    s->graph = NULL;
+    if (status != GRAFT_UNIMPLEMENTED && status != GRAFT_INVALID_ARGUMENT &&
+        status != GRAFT_NOT_FOUND)
+        return gft_fail(err, status, "%s", why->message);
+    s->problem = gft_arena_strdup(s->r->arena, why->message);
+    return s->problem ? GRAFT_OK : gft_fail_memory(err, sizeof *why, "a message");
 }
 
-graft_status gft_sm_mark_used(gft_sm_reader *r, const gft_sm_ends *ends, graft_error *err) {
-    gft_sm_site *order = NULL;
-    size_t count = 0;
-    gft_sm_reset(r);
-    for (size_t i = 0; i < ends->output_count; i++) {
-        gft_sm_tensor root;
-        if (!ends->outputs[i].tensor)
-            continue;
-        GFT_TRY(gft_sm_resolve(r, 0, ends->outputs[i].tensor, &root, err));
-        GFT_TRY(gft_sm_walk(r, &root, 1, &order, &count, err));
-        for (size_t k = 0; k < count; k++) {
-            if (order[k].frame == 0 && r->source_of[order[k].node] >= 0)
-                r->sources[r->source_of[order[k].node]].used = true;
-        }
-        gft_free(order);
-    }
+static graft_status finish(signature_reader *s, const char *name, graft_error *err) {
+    graft_error why = {0};
+    if (!s->problem)
+        GFT_TRY(settle(s, build(s, &why), &why, err));
+    gft_graph *graph = s->graph;
+    s->graph = NULL;
+    GFT_TRY(gft_model_add_signature(s->r->model, name, graph, err));
+    gft_signature *added = &s->r->model->signatures[s->r->model->signature_count - 1];
+    added->problem = s->problem;
+    added->ops = s->ops;
+    added->op_count = s->op_count;
     return GRAFT_OK;
+}
+
+/*
+ * All are looked at before the first is built: parameters come in the order of the file, but only
+ * those that a signature uses (Keras saves some lists twice).
+ */
+graft_status gft_sm_read_signatures(gft_sm_reader *r, const char *const *names,
+                                    const gft_sm_ends *ends, int32_t count, graft_error *err) {
+    graft_status status = GRAFT_OK;
+    signature_reader *all = gft_calloc((size_t)count, sizeof *all);
+    if (!all)
+        return gft_fail_memory(err, (size_t)count * sizeof *all, "signatures");
+    for (int32_t i = 0; i < count; i++) {
+        graft_error why = {0};
+        all[i] = (signature_reader){.r = r, .ends = &ends[i]};
+        const graft_status surveyed = survey(&all[i], &why);
+        GFT_GOTO(settle(&all[i], surveyed, &why, err));
+    }
+    if (r->bundle)
+        GFT_GOTO(gft_sm_read_used(r, err));
+    for (int32_t i = 0; i < count; i++)
+        GFT_GOTO(finish(&all[i], names[i], err));
+done:
+    for (int32_t i = 0; i < count; i++) {
+        gft_graph_free(all[i].graph);
+        gft_free(all[i].order);
+    }
+    gft_free(all);
+    return status;
 }

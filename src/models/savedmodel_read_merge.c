@@ -10,11 +10,11 @@
 
 enum { ASKED = 1, RUNS, NEVER };
 
-static bool is_switch(const Tensorflow__NodeDef *node) {
+bool gft_sm_is_switch(const Tensorflow__NodeDef *node) {
     return strcmp(node->op, "Switch") == 0 || strcmp(node->op, "RefSwitch") == 0;
 }
 
-static bool is_merge(const Tensorflow__NodeDef *node) {
+bool gft_sm_is_merge(const Tensorflow__NodeDef *node) {
     return strcmp(node->op, "Merge") == 0 || strcmp(node->op, "RefMerge") == 0;
 }
 
@@ -69,7 +69,7 @@ static graft_status edge(asker *a, const char *text, int *out, int32_t *node, gr
     if (*node < 0)
         return GRAFT_OK;
     const gft_sm_site site = {a->frame, *node};
-    if (!control && is_switch(gft_sm_node(a->r, site)))
+    if (!control && gft_sm_kind_of(a->r, site) == GFT_SM_SWITCH)
         GFT_TRY(closed(a->r, site, output, &known, &shut, err));
     const int8_t dead = gft_sm_state_of(a->r, site)->dead;
     *out = shut || dead == NEVER ? NEVER : dead == 0 ? 0 : RUNS; /* a circle is a loop: it runs */
@@ -83,7 +83,7 @@ static graft_status ask(asker *a, int32_t node, graft_error *err) {
         question *top = &a->stack[a->depth - 1];
         const gft_sm_site site = {a->frame, top->node};
         const Tensorflow__NodeDef *def = gft_sm_node(a->r, site);
-        const bool merge = is_merge(def);
+        const bool merge = gft_sm_kind_of(a->r, site) == GFT_SM_MERGE;
         int8_t *dead = &gft_sm_state_of(a->r, site)->dead;
         if (*dead == NEVER || top->next == def->n_input) {
             if (*dead == ASKED)
@@ -145,14 +145,14 @@ static graft_status merged(gft_sm_reader *r, gft_sm_site site, graft_error *err)
 
 graft_status gft_sm_switched(gft_sm_reader *r, gft_sm_site site, int32_t output, int32_t *input,
                              graft_error *err) {
-    const Tensorflow__NodeDef *node = gft_sm_node(r, site);
+    const gft_sm_kind kind = gft_sm_kind_of(r, site);
     *input = -1;
-    if (is_switch(node)) {
+    if (kind == GFT_SM_SWITCH) {
         bool known;
         bool shut;
         GFT_TRY(closed(r, site, output, &known, &shut, err));
         *input = known && !shut ? 0 : -1;
-    } else if (is_merge(node) && output == 0) {
+    } else if (kind == GFT_SM_MERGE && output == 0) {
         gft_sm_state *state = gft_sm_state_of(r, site);
         if (state->merged == 0)
             GFT_TRY(merged(r, site, err));

@@ -69,7 +69,7 @@ static graft_status key_param(gft_sm_reader *r, const gft_sm_source *source, gft
     if (source->key && gft_sm_names_find(&r->params, source->key, out))
         return GRAFT_OK;
     GFT_TRY(entry_of(r, source, &entry, err));
-    GFT_TRY(gft_bundle_read(r->bundle, entry, r->arena, &tensor, err));
+    GFT_TRY(gft_bundle_map(r->bundle, entry, r->arena, &tensor, err));
     const Tensorflow__SavedVariable *object = object_of(r, source->key);
     const char *name = param_name(r, source->key, object);
     if (!name)

@@ -80,29 +80,24 @@ graft_status gft_sm_parse(const gft_sm_reader *r, int32_t frame, const char *tex
 
 /* ---- calls ---- */
 
-/* Which function a node calls, NULL if none. */
-static const char *called(const gft_sm_reader *r, const Tensorflow__NodeDef *node) {
-    int32_t index;
-    if (strcmp(node->op, "PartitionedCall") == 0 ||
-        strcmp(node->op, "StatefulPartitionedCall") == 0) {
-        const Tensorflow__AttrValue *f = gft_tf_find_attr(node, "f");
-        return f && f->value_case == TENSORFLOW__ATTR_VALUE__VALUE_FUNC ? f->func->name : "";
-    }
-    return gft_sm_names_find(&r->functions, node->op, &index) ? node->op : NULL;
+/* Which function a node calls. */
+static const char *called(const Tensorflow__NodeDef *node) {
+    if (strcmp(node->op, "PartitionedCall") != 0 &&
+        strcmp(node->op, "StatefulPartitionedCall") != 0)
+        return node->op;
+    const Tensorflow__AttrValue *f = gft_tf_find_attr(node, "f");
+    return f && f->value_case == TENSORFLOW__ATTR_VALUE__VALUE_FUNC ? f->func->name : "";
 }
 
 graft_status gft_sm_callee(gft_sm_reader *r, gft_sm_site site, int32_t *out, graft_error *err) {
-    const Tensorflow__NodeDef *node = gft_sm_node(r, site);
     gft_sm_state *state = gft_sm_state_of(r, site);
+    const gft_sm_kind kind = gft_sm_kind_of(r, site);
     int32_t child = state->child;
-    if (child == GFT_SM_CALL_UNKNOWN) {
-        const char *name = called(r, node);
-        if (name) {
-            GFT_TRY(gft_sm_enter(r, site, name, 0, -1, &child, err));
-            child++;
-        } else {
-            GFT_TRY(gft_sm_decide(r, site, &child, err));
-        }
+    if (child == GFT_SM_CALL_UNKNOWN && kind == GFT_SM_CALL) {
+        GFT_TRY(gft_sm_enter(r, site, called(gft_sm_node(r, site)), 0, -1, &child, err));
+        state->child = ++child;
+    } else if (child == GFT_SM_CALL_UNKNOWN && kind == GFT_SM_CONTROL) {
+        GFT_TRY(gft_sm_decide(r, site, &child, err));
         state->child = child;
     }
     *out = child > 0 ? child - 1 : -1;
@@ -127,11 +122,12 @@ static const char *argument_text(const gft_sm_reader *r, int32_t *frame, int32_t
 static graft_status lead(gft_sm_reader *r, gft_sm_site site, int32_t output, int32_t *frame,
                          const char **next, bool *dangling, graft_error *err) {
     const Tensorflow__NodeDef *node = gft_sm_node(r, site);
+    const gft_sm_kind kind = gft_sm_kind_of(r, site);
     int32_t callee;
     int32_t input = -1;
     *next = NULL;
     *dangling = false;
-    if (gft_sm_state_of(r, site)->outputs)
+    if (kind == GFT_SM_OTHER || gft_sm_state_of(r, site)->outputs)
         return GRAFT_OK;
     GFT_TRY(gft_sm_callee(r, site, &callee, err));
     if (callee >= 0) {
@@ -142,7 +138,7 @@ static graft_status lead(gft_sm_reader *r, gft_sm_site site, int32_t output, int
     }
     if (gft_sm_state_of(r, site)->child == GFT_SM_CALL_PASSES)
         input = output;
-    else if (gft_tf_import_passes(node))
+    else if (kind == GFT_SM_PASSES)
         input = strcmp(node->op, "IdentityN") == 0 ? output : 0;
     else
         GFT_TRY(gft_sm_switched(r, site, output, &input, err));

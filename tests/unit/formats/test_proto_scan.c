@@ -66,7 +66,7 @@ static void counts_and_memory_are_bounded(void **state) {
         empty_nodes[i + 1] = 0;
     }
     const ProtobufCMessageDescriptor *type = &tensorflow__graph_def__descriptor;
-    gft_proto_limits limits = {100, 1000, 1 << 20, 0};
+    gft_proto_limits limits = {100, 1000, 1 << 20, 0, GFT_PROTO_ALL};
     assert_int_equal(unpack(type, empty_nodes, sizeof empty_nodes, &limits, &err), GRAFT_OK);
     limits.max_elements = 999;
     assert_failed(unpack(type, empty_nodes, sizeof empty_nodes, &limits, &err), &err,
