@@ -92,9 +92,9 @@ char *gft_arena_strdup(gft_arena *arena, const char *s) {
 }
 
 char *gft_arena_strndup(gft_arena *arena, const char *s, size_t n) {
-    size_t length = strnlen(s, n);
+    size_t length = n ? strnlen(s, n) : 0; /* an empty field of a message has no bytes to point to */
     char *copy = gft_arena_alloc(arena, length + 1);
-    if (copy)
+    if (copy && length)
         memcpy(copy, s, length); /* the rest is zero already */
     return copy;
 }
