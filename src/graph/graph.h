@@ -1,6 +1,6 @@
 /*
- * The graph: nodes and values in arrays addressed by index, parameters in a set beside it. Mutable while it is built or
- * rewritten; plans copy it. One thread at a time.
+ * The graph: nodes and values in arrays addressed by index, parameters in a set beside it. Mutable
+ * while it is built or rewritten; plans copy it. One thread at a time.
  */
 #ifndef GFT_GRAPH_GRAPH_H
 #define GFT_GRAPH_GRAPH_H
@@ -45,7 +45,10 @@ typedef struct gft_params {
 
 void gft_params_init(gft_params *params);
 void gft_params_deinit(gft_params *params);
-/** Adds an entry. data NULL: zeroed storage is made in the arena; else borrowed (the caller keeps it alive). */
+/**
+ * Adds an entry. data NULL: zeroed storage is made in the arena; else borrowed (the caller keeps it
+ * alive).
+ */
 GRAFT_MUST_CHECK graft_status gft_params_add(gft_params *params, const char *name,
                                              const graft_tensor_desc *desc, gft_param_kind kind,
                                              bool trainable, void *data, gft_param_id *out,
@@ -125,14 +128,18 @@ GRAFT_MUST_CHECK graft_status gft_graph_param(gft_graph *graph, gft_param_id par
 GRAFT_MUST_CHECK graft_status gft_graph_const(gft_graph *graph, const char *name,
                                               const graft_tensor_desc *desc, const void *data,
                                               bool copy, gft_value_id *out, graft_error *err);
-/** Constants whose data belongs to somebody else (the graph that was cloned, the caller) get a copy of their own. */
+/**
+ * Constants whose data belongs to somebody else (the graph that was cloned, the caller) get a copy
+ * of their own.
+ */
 GRAFT_MUST_CHECK graft_status gft_graph_own_constants(gft_graph *graph, graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_graph_const_f32(gft_graph *graph, float value, gft_value_id *out,
                                                   graft_error *err); /* scalar */
 
 /**
- * Appends a node: checks the input count, copies attrs, runs op->infer, makes the output values. A name that is taken
- * gets "_1", "_2", ...; NULL takes the op's name. outputs (op->outputs ids) may be NULL when there are none.
+ * Appends a node: checks the input count, copies attrs, runs op->infer, makes the output values. A
+ * name that is taken gets "_1", "_2", ...; NULL takes the op's name. outputs (op->outputs ids) may
+ * be NULL when there are none.
  */
 GRAFT_MUST_CHECK graft_status gft_graph_add(gft_graph *graph, const gft_op *op, const char *name,
                                             const void *attrs, const gft_value_id *inputs,
@@ -140,6 +147,12 @@ GRAFT_MUST_CHECK graft_status gft_graph_add(gft_graph *graph, const gft_op *op, 
                                             graft_error *err);
 /** The layer name given to nodes added from now on; NULL: each node's own name. */
 void gft_graph_set_layer(gft_graph *graph, const char *layer);
+/**
+ * Other names for the live nodes: names[node], NULL keeps the node's own; made unique in node
+ * order.
+ */
+GRAFT_MUST_CHECK graft_status gft_graph_rename(gft_graph *graph, const char *const *names,
+                                               graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_graph_output(gft_graph *graph, const char *name,
                                                gft_value_id value, graft_error *err);
 
@@ -163,19 +176,30 @@ const void *gft_graph_fixed_data(const gft_graph *graph, gft_value_id value, boo
 /** Every use of old (inputs and outputs) becomes a use of new. */
 void gft_graph_replace(gft_graph *graph, gft_value_id old_value, gft_value_id new_value);
 void gft_graph_remove(gft_graph *graph, gft_node_id node); /* outputs must be unused */
-/** Other inputs for a node that stays (fusing); attributes are changed in place. Descriptors are not inferred again. */
+/**
+ * Other inputs for a node that stays (fusing); attributes are changed in place. Descriptors are not
+ * inferred again.
+ */
 GRAFT_MUST_CHECK graft_status gft_graph_set_inputs(gft_graph *graph, gft_node_id node,
                                                    const gft_value_id *inputs, int32_t input_count,
                                                    graft_error *err);
 /** Removes nodes that reach no output and have no side effect. */
 GRAFT_MUST_CHECK graft_status gft_graph_sweep(gft_graph *graph, graft_error *err);
-/** Live nodes in an order in which producers come first, stable by index. order: node_count entries. */
+/**
+ * Live nodes in an order in which producers come first, stable by index. order: node_count entries.
+ */
 GRAFT_MUST_CHECK graft_status gft_graph_order(const gft_graph *graph, gft_node_id *order,
                                               int32_t *count, graft_error *err);
-/** Runs infer over the whole graph with these input shapes (NULL: as declared) and updates every descriptor. */
+/**
+ * Runs infer over the whole graph with these input shapes (NULL: as declared) and updates every
+ * descriptor.
+ */
 GRAFT_MUST_CHECK graft_status gft_graph_reinfer(gft_graph *graph, const graft_shape *input_shapes,
                                                 graft_error *err);
-/** Multiply-adds and bytes of the whole graph with descriptors as they are (unknown dims count as 1). */
+/**
+ * Multiply-adds and bytes of the whole graph with descriptors as they are (unknown dims count as
+ * 1).
+ */
 gft_cost gft_graph_cost(const gft_graph *graph);
 gft_cost gft_graph_node_cost(const gft_graph *graph, gft_node_id node);
 gft_value_id gft_graph_find_output(const gft_graph *graph, const char *name); /* -1 if absent */

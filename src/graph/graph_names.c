@@ -123,3 +123,15 @@ gft_node_id gft_graph_names_find(const gft_graph *graph, const char *name) {
     const name_entry *entry = slot_of(graph->names, name, gft_name_hash(name));
     return is_taken(graph, entry) ? entry->node : -1;
 }
+
+graft_status gft_graph_rename(gft_graph *graph, const char *const *names, graft_error *err) {
+    gft_graph_names_free(graph->names);
+    graph->names = NULL;
+    for (gft_node_id i = 0; i < graph->node_count; i++) {
+        gft_node *node = &graph->nodes[i];
+        if (node->op)
+            GFT_TRY(
+                gft_graph_names_take(graph, names[i] ? names[i] : node->name, i, &node->name, err));
+    }
+    return GRAFT_OK;
+}

@@ -14,6 +14,7 @@
 #include "flat/tflite_file.h"
 #include "models/model.h"
 #include "models/savedmodel_proto.h"
+#include "models/savedmodel_read.h"
 #include "models/tensorflow_ops_import.h"
 #include "ops/ops.h"
 
@@ -54,6 +55,7 @@ typedef struct gft_tfl_graph {
     gft_tf_value *values;   /* per tensor; floats of quantised ones */
     gft_value_id *integers; /* per tensor: the integers of a quantised one, -1 */
     int32_t *origin;        /* per tensor: the constant it is the dequantised form of, -1 */
+    gft_sm_names layers;    /* met so far */
     gft_tf_nodes nodes;     /* for nodes handed on: their memory */
     gft_pb pb;
 } gft_tfl_graph;
@@ -89,6 +91,8 @@ GRAFT_MUST_CHECK graft_status gft_tfl_read_signature(gft_tfl_reader *r,
 /* ---- tflite_read_names.c ---- */
 /** Names node and layer after the operator's tensors. */
 GRAFT_MUST_CHECK graft_status gft_tfl_name_op(gft_tfl_op *m, graft_error *err);
+/** Names the nodes of the finished graph after their layers. */
+GRAFT_MUST_CHECK graft_status gft_tfl_name_nodes(gft_tfl_graph *g, graft_error *err);
 /** "x" for "x:0", in the arena. */
 char *gft_tfl_plain_name(gft_arena *arena, const char *tensor);
 

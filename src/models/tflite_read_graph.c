@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "models/savedmodel_read.h"
 #include "models/tflite_read.h"
 
 /* ---- inputs and outputs ---- */
@@ -130,6 +129,8 @@ static graft_status read_operators(gft_tfl_graph *g, graft_error *err) {
 static graft_status build(gft_tfl_graph *g, graft_error *err) {
     const gft_tflite_signature *s = g->signature;
     GFT_TRY(gft_tfl_begin_values(g, err));
+    GFT_TRY(
+        gft_sm_names_make(g->reader->arena, (size_t)g->subgraph->operator_count, &g->layers, err));
     GFT_TRY(gft_graph_new(&g->reader->model->params, &g->graph, err));
     if (s->output_count == 0)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "it has no outputs");
@@ -141,7 +142,8 @@ static graft_status build(gft_tfl_graph *g, graft_error *err) {
     if (g->reader->file->signature_count <= 1)
         GFT_TRY(gft_tfl_unfold(g->graph, err));
     GFT_TRY(gft_sm_join_patterns(g->graph, err));
-    return gft_graph_sweep(g->graph, err);
+    GFT_TRY(gft_graph_sweep(g->graph, err));
+    return gft_tfl_name_nodes(g, err);
 }
 
 graft_status gft_tfl_read_signature(gft_tfl_reader *r, const gft_tflite_signature *signature,

@@ -28,17 +28,28 @@ static piece next_piece(const char **at) {
     return p;
 }
 
-/* The last component without the number the converter puts behind it. */
 static piece last_component(piece p) {
     size_t begin = p.bytes;
     while (begin > 0 && p.text[begin - 1] != '/')
         begin--;
-    piece last = {p.text + begin, p.bytes - begin};
-    while (last.bytes > 1 && isdigit((unsigned char)last.text[last.bytes - 1]))
-        last.bytes--;
-    if (last.bytes > 1 && last.text[last.bytes - 1] == '_')
-        last.bytes--;
-    return last;
+    return (piece){p.text + begin, p.bytes - begin};
+}
+
+static piece parent_of(piece p) {
+    const piece last = last_component(p);
+    return last.bytes < p.bytes ? (piece){p.text, p.bytes - last.bytes - 1} : (piece){p.text, 0};
+}
+
+/* Without the number that the converter, or ("_1") TensorFlow, puts behind it. */
+static piece without_number(piece p, bool *underscore) {
+    *underscore = false;
+    while (p.bytes > 1 && isdigit((unsigned char)p.text[p.bytes - 1]))
+        p.bytes--;
+    if (p.bytes > 1 && p.text[p.bytes - 1] == '_') {
+        *underscore = true;
+        p.bytes--;
+    }
+    return p;
 }
 
 static bool is_one_of(piece p, const char *const *words) {
@@ -109,7 +120,29 @@ static const char *const OPS[] = {"Abs",
                                   NULL};
 
 static bool is_product(piece p) {
-    return is_one_of(last_component(p), PRODUCTS);
+    bool underscore;
+    return is_one_of(without_number(last_component(p), &underscore), PRODUCTS);
+}
+
+static bool is_layer(const gft_tfl_graph *g, piece p) {
+    int32_t value;
+    char name[MAX_NAME + 1];
+    if (p.bytes == 0 || p.bytes > MAX_NAME)
+        return false;
+    memcpy(name, p.text, p.bytes);
+    name[p.bytes] = '\0';
+    return gft_sm_names_find(&g->layers, name, &value);
+}
+
+/* "add_1" is an op of a layer that was met before, or else a layer of its own. */
+static bool names_op(const gft_tfl_graph *g, piece p) {
+    bool underscore;
+    const piece word = without_number(last_component(p), &underscore);
+    if (is_one_of(word, PRODUCTS))
+        return true;
+    if (!is_one_of(word, OPS))
+        return false;
+    return isupper((unsigned char)word.text[0]) || !underscore || is_layer(g, parent_of(p));
 }
 
 /* The piece that names the layer: that of the product, else the first. */
@@ -133,15 +166,38 @@ static piece without_prefix(piece p, const char *prefix) {
     return p;
 }
 
-static piece layer_of(piece p) {
-    const piece last = last_component(p);
+/* TensorFlow's names: the layer is the directory of the op. */
+static piece layer_of(const gft_tfl_graph *g, piece p) {
     p = without_prefix(p, "StatefulPartitionedCall/");
-    if (!is_one_of(last, PRODUCTS) && !is_one_of(last, OPS))
-        return p;
-    size_t bytes = p.bytes;
-    while (bytes > 0 && p.text[bytes - 1] != '/')
-        bytes--;
-    return bytes > 1 ? (piece){p.text, bytes - 1} : p;
+    const piece parent = parent_of(p);
+    return parent.bytes > 0 && names_op(g, p) ? parent : p;
+}
+
+/* "layer" if `text` is "layer/part"; no bytes if it is not. */
+static piece before_part(const char *text, const char *part) {
+    const size_t bytes = strlen(text);
+    const size_t end = strlen(part);
+    if (bytes > end + 1 && text[bytes - end - 1] == '/' && strcmp(text + bytes - end, part) == 0)
+        return (piece){text, bytes - end - 1};
+    return (piece){text, 0};
+}
+
+/*
+ * Graft's own files: tensors are named after nodes ("layer", "layer/relu6") and parameters
+ * ("layer/kernel").
+ */
+static piece own_layer(const gft_tfl_op *m, piece p, bool product) {
+    const piece parent = parent_of(p);
+    piece layer = {"", 0};
+    if (product && gft_tfl_has(m, 1)) {
+        const char *filter = gft_tfl_tensor(m->g, m->o->inputs[1])->name;
+        layer = before_part(filter, "kernel");
+        if (layer.bytes == 0)
+            layer = before_part(filter, "depthwise_kernel");
+        if (layer.bytes > 0)
+            return layer;
+    }
+    return parent.bytes > 0 && is_layer(m->g, parent) ? parent : p;
 }
 
 /* A name that says nothing: outputs of the whole model, constants the converter made. */
@@ -165,21 +221,28 @@ static char *lower_name(gft_arena *arena, const char *op) {
     return name;
 }
 
+/* The piece of the operator's tensors that names it. */
+static piece piece_of(const gft_tfl_op *m, bool product) {
+    piece p = {"", 0};
+    if (m->o->output_count > 0)
+        p = choose(gft_tfl_tensor(m->g, m->o->outputs[0])->name, product);
+    if (product && !is_product(p) && gft_tfl_has(m, 1)) {
+        const piece filter = choose(gft_tfl_tensor(m->g, m->o->inputs[1])->name, true);
+        p = is_product(filter) ? filter : p;
+    }
+    if (p.bytes > 2 && memcmp(p.text + p.bytes - 2, ":0", 2) == 0)
+        p.bytes -= 2;
+    return p;
+}
+
 graft_status gft_tfl_name_op(gft_tfl_op *m, graft_error *err) {
     gft_tfl_reader *r = m->g->reader;
     const int32_t op = m->o->op;
     const bool product = op == GFT_TFLITE_OP_CONV_2D || op == GFT_TFLITE_OP_DEPTHWISE_CONV_2D ||
                          op == GFT_TFLITE_OP_FULLY_CONNECTED || op == GFT_TFLITE_OP_TRANSPOSE_CONV;
-    piece p = {"", 0};
-    if (m->o->output_count > 0)
-        p = choose(gft_tfl_tensor(m->g, m->o->outputs[0])->name, product);
-    if (product && !is_product(p) && m->o->input_count > 1 && m->o->inputs[1] >= 0) {
-        const piece filter = choose(gft_tfl_tensor(m->g, m->o->inputs[1])->name, true);
-        p = is_product(filter) ? filter : p;
-    }
-    p = layer_of(p);
-    if (p.bytes > 2 && memcmp(p.text + p.bytes - 2, ":0", 2) == 0)
-        p.bytes -= 2;
+    const bool own = r->file->description && strncmp(r->file->description, "Graft", 5) == 0;
+    piece p = piece_of(m, product);
+    p = own ? own_layer(m, p, product) : layer_of(m->g, p);
     char *name;
     if (is_empty(p)) {
         const char *text = gft_tflite_op_name(r->file, m->o);
@@ -190,5 +253,30 @@ graft_status gft_tfl_name_op(gft_tfl_op *m, graft_error *err) {
         name = gft_arena_strndup(r->arena, p.text, p.bytes < MAX_NAME ? p.bytes : MAX_NAME);
     }
     m->name = m->layer = name;
-    return name ? GRAFT_OK : gft_fail_memory(err, MAX_NAME, "a layer's name");
+    if (!name)
+        return gft_fail_memory(err, MAX_NAME, "a layer's name");
+    (void)gft_sm_names_add(&m->g->layers, name, 1);
+    return GRAFT_OK;
+}
+
+/* A layer's first node has its name, the others "layer/op". */
+graft_status gft_tfl_name_nodes(gft_tfl_graph *g, graft_error *err) {
+    gft_graph *graph = g->graph;
+    gft_arena *arena = g->reader->arena;
+    gft_sm_names seen;
+    const char **names = gft_arena_array(arena, (size_t)graph->node_count, sizeof *names);
+    GFT_TRY(gft_sm_names_make(arena, (size_t)graph->node_count, &seen, err));
+    if (!names)
+        return gft_fail_memory(err, (size_t)graph->node_count * sizeof *names, "names");
+    for (int32_t i = 0; i < graph->node_count; i++) {
+        const gft_node *node = &graph->nodes[i];
+        if (!node->op || strcmp(node->op->name, "dequantize") == 0)
+            continue; /* integers keep the names of their tensors */
+        names[i] = gft_sm_names_add(&seen, node->layer, 1)
+                       ? node->layer
+                       : gft_arena_format(arena, "%s/%s", node->layer, node->op->name);
+        if (!names[i])
+            return gft_fail_memory(err, strlen(node->layer), "a node's name");
+    }
+    return gft_graph_rename(graph, names, err);
 }
