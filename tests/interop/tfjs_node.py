@@ -48,16 +48,21 @@ def converter():
     return place
 
 
-def convert(source, out, kind="saved_model", quantize=None):
-    """TF.js' own converter: a SavedModel ("saved_model") or a legacy .h5 ("keras") to a folder with model.json.
+def convert_all(pairs, kind="saved_model", quantize="none"):
+    """TF.js' own converter: SavedModels ("saved_model") or legacy .h5 ("keras") to folders with model.json.
 
-    quantize: "float16", "uint8" or "uint16" for the weights.
+    pairs: of (source, folder); quantize: "float16", "uint8" or "uint16" for the weights.
     """
-    modules()
     env = dict(os.environ, PYTHONPATH=str(converter()))
-    command = [sys.executable, JS / "convert.py", kind, source, out, *([quantize] if quantize else [])]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=env)
+    paths = [str(path) for pair in pairs for path in pair]
+    command = [sys.executable, str(JS / "convert.py"), kind, quantize, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
+
+
+def convert(source, out, kind="saved_model", quantize="none"):
+    """One of them."""
+    convert_all([(source, out)], kind, quantize)
 
 
 def run(model, inputs, time=False):

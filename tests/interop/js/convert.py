@@ -1,4 +1,4 @@
-"""TF.js' converter without its command line: convert.py saved_model|keras SOURCE OUT [float16|uint8|uint16].
+"""TF.js' converter without its command line: convert.py saved_model|keras none|float16|uint8|uint16 (SOURCE OUT)...
 
 The package imports decision forests and JAX at once, which only their own formats need: empty modules stand in.
 """
@@ -26,9 +26,11 @@ stand_in("jax.experimental", jax2tf=stand_in("jax.experimental.jax2tf"))
 
 from tensorflowjs.converters import converter, tf_saved_model_conversion_v2  # noqa: E402
 
-kind, source, out, *quantize = sys.argv[1:]
-types_map = {quantize[0]: True} if quantize else None
-if kind == "saved_model":
-    tf_saved_model_conversion_v2.convert_tf_saved_model(source, out, quantization_dtype_map=types_map)
-else:
-    converter.dispatch_keras_h5_to_tfjs_layers_model_conversion(source, out, quantization_dtype_map=types_map)
+kind, quantize, *paths = sys.argv[1:]
+types_map = None if quantize == "none" else {quantize: True}
+convert = {
+    "saved_model": tf_saved_model_conversion_v2.convert_tf_saved_model,
+    "keras": converter.dispatch_keras_h5_to_tfjs_layers_model_conversion,
+}[kind]
+for source, out in zip(paths[::2], paths[1::2]):
+    convert(source, out, quantization_dtype_map=types_map)
