@@ -13,8 +13,10 @@
 
 #define LENGTH_BYTES 5
 #define MAX_NAME_BYTES 4096 /* of a function */
+#define MAX_RESERVED ((size_t)16 << 20)
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 enum { FIELD_TENSOR_CONTENT = 4, FIELD_MAPPED_OFFSET = 1000, FIELD_MAPPED_BYTES = 1001 };
+enum { FIELD_OP = 2 }; /* of NodeDef */
 
 #define LIMITS(outline, part)                                                                      \
     { GFT_PROTO_MAX_DEPTH, 16u << 20, (size_t)2 << 30, outline, part }
@@ -28,6 +30,7 @@ typedef struct frame {
     size_t end;       /* input offset where the message ends */
     size_t length_at; /* output offset of its length, SIZE_MAX for the outermost */
     uint64_t seen;    /* singular messages met, by field index */
+    bool bare;        /* a node whose attributes say nothing to a reader */
 } frame;
 
 typedef struct scan {
@@ -39,8 +42,34 @@ typedef struct scan {
     frame frames[GFT_PROTO_MAX_DEPTH];
 } scan;
 
-static graft_status emit(scan *s, const void *p, size_t bytes, graft_error *err) {
-    return s->out ? gft_buffer_append(s->out, p, bytes, err) : GRAFT_OK;
+/* Most of what is written fits what was reserved. */
+static inline graft_status emit(scan *s, const void *p, size_t bytes, graft_error *err) {
+    gft_buffer *out = s->out;
+    if (!out)
+        return GRAFT_OK;
+    if (bytes == 0 || bytes > out->capacity - out->bytes || bytes > out->max_bytes - out->bytes)
+        return gft_buffer_append(out, p, bytes, err);
+    memcpy(out->data + out->bytes, p, bytes);
+    out->bytes += bytes;
+    return GRAFT_OK;
+}
+
+/* Most numbers are one byte. */
+static inline graft_status read_varint(gft_cursor *in, uint64_t *out, const char *what,
+                                       graft_error *err) {
+    if (in->at < in->bytes && in->data[in->at] < 0x80) {
+        *out = in->data[in->at++];
+        return GRAFT_OK;
+    }
+    return gft_cursor_varint(in, out, what, err);
+}
+
+/* Most messages number their fields from one without a gap. */
+static inline const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *type,
+                                                         uint32_t number) {
+    if (number - 1 < type->n_fields && type->fields[number - 1].id == number)
+        return &type->fields[number - 1];
+    return protobuf_c_message_descriptor_get_field(type, number);
 }
 
 static graft_status emit_varint(scan *s, uint64_t value, graft_error *err) {
@@ -149,6 +178,7 @@ static graft_status open_message(scan *s, const ProtobufCFieldDescriptor *field,
     next->end = s->in.at + bytes;
     next->length_at = s->out ? s->out->bytes : 0;
     next->seen = 0;
+    next->bare = false;
     static const uint8_t room[LENGTH_BYTES] = {0x80, 0x80, 0x80, 0x80, 0};
     return emit(s, room, sizeof room, err);
 }
@@ -187,25 +217,52 @@ static graft_status find_bytes(gft_cursor *in, uint64_t number, const uint8_t **
     return GRAFT_OK;
 }
 
+/* True if a map's entry has this key; `p` is its content. */
+static bool has_key(const uint8_t *p, size_t bytes, const char *key) {
+    const size_t n = strlen(key);
+    return n < 0x80 && bytes >= n + 2 && p[0] == (1 << 3 | WIRE_BYTES) && p[1] == n &&
+           memcmp(p + 2, key, n) == 0;
+}
+
+/* Nodes that come in hundreds and are what they are, whatever the type. */
+static bool is_bare(const uint8_t *op, size_t bytes) {
+    static const char *const OPS[] = {"AssignVariableOp", "Identity", "NoOp", "ReadVariableOp",
+                                      "VarIsInitializedOp"};
+    for (size_t i = 0; i < sizeof OPS / sizeof OPS[0]; i++) {
+        if (strlen(OPS[i]) == bytes && memcmp(OPS[i], op, bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
 /*
  * What a reader of graphs does not look at: attributes of the runtime, and the shapes that are
  * repeated at every node of a function.
  */
 static bool is_left_out(const scan *s, const ProtobufCFieldDescriptor *field, size_t bytes) {
+    static const char *const RUNTIME[] = {"config_proto", "debug_name", "executor_type",
+                                          "validate_shape"};
     static const char OURS[] = "_graft";
-    static const char SHAPES[] = "_output_shapes";
     const uint8_t *p = s->in.data + s->in.at;
     if (field->descriptor == &tensorflow__function_def__arg_attr_entry__descriptor ||
         field->descriptor == &tensorflow__function_def__attr_entry__descriptor ||
         field->descriptor == &tensorflow__resource_handle_proto__dtype_and_shape__descriptor)
         return s->limits->part == GFT_PROTO_FUNCTION;
-    if (field->descriptor != &tensorflow__node_def__attr_entry__descriptor || bytes < 3 ||
-        p[0] != (1 << 3 | WIRE_BYTES) || p[1] > bytes - 2 || p[1] == 0 || p[2] != '_')
+    if (field->descriptor != &tensorflow__node_def__attr_entry__descriptor || bytes < 3)
         return false;
-    if (p[1] >= sizeof OURS - 1 && memcmp(p + 2, OURS, sizeof OURS - 1) == 0)
+    const bool runtime = p[0] == (1 << 3 | WIRE_BYTES) && p[1] > 0 && p[2] == '_';
+    if (runtime && p[1] >= sizeof OURS - 1 && bytes >= sizeof OURS + 1 &&
+        memcmp(p + 2, OURS, sizeof OURS - 1) == 0)
         return false;
-    return s->limits->part == GFT_PROTO_FUNCTION || p[1] != sizeof SHAPES - 1 ||
-           memcmp(p + 2, SHAPES, sizeof SHAPES - 1) != 0;
+    if (s->frames[s->depth - 1].bare)
+        return true;
+    for (size_t i = 0; i < sizeof RUNTIME / sizeof RUNTIME[0]; i++) {
+        if (has_key(p, bytes, RUNTIME[i]))
+            return true;
+    }
+    if (!runtime)
+        return false;
+    return s->limits->part == GFT_PROTO_FUNCTION || !has_key(p, bytes, "_output_shapes");
 }
 
 /*
@@ -265,7 +322,7 @@ static graft_status take_bytes(scan *s, const ProtobufCFieldDescriptor *field, u
                                graft_error *err) {
     frame *top = &s->frames[s->depth - 1];
     uint64_t bytes;
-    GFT_TRY(gft_cursor_varint(&s->in, &bytes, "a length", err));
+    GFT_TRY(read_varint(&s->in, &bytes, "a length", err));
     if (bytes > top->end - s->in.at)
         return gft_fail(
             err, GRAFT_DATA_LOSS,
@@ -288,6 +345,8 @@ static graft_status take_bytes(scan *s, const ProtobufCFieldDescriptor *field, u
         return GRAFT_OK;
     if (wire_of(field->type) != WIRE_BYTES)
         GFT_TRY(check_packed(s, field, p, (size_t)bytes, start, err));
+    if (top->type == &tensorflow__node_def__descriptor && number == FIELD_OP)
+        top->bare = is_bare(p, (size_t)bytes);
     if (top->type == &tensorflow__tensor_proto__descriptor && number == FIELD_TENSOR_CONTENT &&
         s->limits->outline_bytes != 0 && bytes >= s->limits->outline_bytes) {
         GFT_TRY(emit_fixed64(s, FIELD_MAPPED_OFFSET, start, err));
@@ -305,7 +364,7 @@ static graft_status take_number(scan *s, const ProtobufCFieldDescriptor *field, 
     uint64_t value;
     const uint8_t *p;
     if (wire == WIRE_VARINT)
-        GFT_TRY(gft_cursor_varint(&s->in, &value, "a number", err));
+        GFT_TRY(read_varint(&s->in, &value, "a number", err));
     else
         GFT_TRY(gft_cursor_take(&s->in, wire == WIRE_64 ? 8 : 4, &p, "a number", err));
     if (s->in.at > s->frames[s->depth - 1].end)
@@ -322,7 +381,7 @@ static graft_status take_field(scan *s, graft_error *err) {
     frame *top = &s->frames[s->depth - 1];
     size_t start = s->in.at;
     uint64_t tag;
-    GFT_TRY(gft_cursor_varint(&s->in, &tag, "a field tag", err));
+    GFT_TRY(read_varint(&s->in, &tag, "a field tag", err));
     uint32_t wire = (uint32_t)(tag & 7);
     if (s->in.at > top->end || tag >> 3 == 0 || tag > UINT32_MAX ||
         (wire != WIRE_VARINT && wire != WIRE_64 && wire != WIRE_BYTES && wire != WIRE_32))
@@ -332,8 +391,7 @@ static graft_status take_field(scan *s, graft_error *err) {
             "name says",
             s->in.where, start, (unsigned long long)tag, top->type->short_name);
     uint32_t number = (uint32_t)(tag >> 3);
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field(top->type, number);
+    const ProtobufCFieldDescriptor *field = find_field(top->type, number);
     if ((top->type == &tensorflow__tensor_proto__descriptor ||
          top->type == &tensorflow__function_def__descriptor) &&
         (number == FIELD_MAPPED_OFFSET || number == FIELD_MAPPED_BYTES))
@@ -362,6 +420,9 @@ graft_status gft_proto_scan_at(const ProtobufCMessageDescriptor *type, const voi
     if (s.limits->max_depth < 1 || s.limits->max_depth > GFT_PROTO_MAX_DEPTH)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "protobuf limits: depth %u, expected 1 to %d",
                         s.limits->max_depth, GFT_PROTO_MAX_DEPTH);
+    if (compact && bytes < MAX_RESERVED && compact->capacity == 0)
+        (void)gft_buffer_reserve(compact, gft_size_min(bytes + bytes / 2, compact->max_bytes),
+                                 NULL); /* a guess: without it the buffer grows */
     s.frames[0] = (frame){.type = type, .end = offset + bytes, .length_at = SIZE_MAX};
     s.depth = 1;
     while (s.depth > 0) {
