@@ -172,7 +172,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def page(places, tmp_path):
-    """The page of examples/browser with a model and TF.js beside it, served; gives address, folder, what is sent back."""
+    """The page of examples/browser with a model and TF.js, served: its address, its folder, what it sends back."""
     folder = tmp_path / "page"
     folder.mkdir()
     html = (common.ROOT / "examples" / "browser" / "index.html").read_text()
