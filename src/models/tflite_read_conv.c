@@ -52,7 +52,11 @@ graft_status gft_tfl_read_conv2d(gft_tfl_op *m, graft_error *err) {
     product p;
     gft_value_id y;
     GFT_TRY(read_padding(gft_fb_i8(o, GFT_TFLITE_CONV_2D_PADDING, 0), &attrs.padding, err));
-    GFT_TRY(take_product(m, GFT_TFL_CONV, "kernel", &p, err));
+    const char *depthwise = gft_arena_format(m->g->reader->arena, "%s/depthwise_kernel", m->layer);
+    if (!depthwise)
+        return gft_fail_memory(err, 64, "a parameter's name");
+    const bool separable = gft_params_find(&m->g->reader->model->params, depthwise) >= 0;
+    GFT_TRY(take_product(m, GFT_TFL_CONV, separable ? "pointwise_kernel" : "kernel", &p, err));
     const graft_shape *filter = &m->g->graph->values[p.inputs[1]].desc.shape;
     if (p.x.rank == 4 && filter->rank == 4 && filter->dims[2] > 0 && p.x.dims[3] > filter->dims[2])
         attrs.groups = p.x.dims[3] / filter->dims[2];

@@ -62,8 +62,8 @@ static bool is_one_of(piece p, const char *const *words) {
 
 /* What products are called. */
 static const char *const PRODUCTS[] = {
-    "Conv",      "Conv2D",           "convolution",    "depthwise",   "separable_conv", "MatMul",
-    "Tensordot", "conv2d_transpose", "depthwise_Fold", "Conv2D_Fold", "MatMul_bias",    NULL};
+    "Conv",      "Conv2D",           "convolution",    "depthwise",   "separable_conv2d", "MatMul",
+    "Tensordot", "conv2d_transpose", "depthwise_Fold", "Conv2D_Fold", "MatMul_bias",      NULL};
 /* Last components that name an op, not a layer. */
 static const char *const OPS[] = {"Abs",
                                   "Add",
@@ -168,9 +168,14 @@ static piece without_prefix(piece p, const char *prefix) {
 
 /* TensorFlow's names: the layer is the directory of the op. */
 static piece layer_of(const gft_tfl_graph *g, piece p) {
+    static const char *const SEPARABLE[] = {"separable_conv2d", NULL};
     p = without_prefix(p, "StatefulPartitionedCall/");
-    const piece parent = parent_of(p);
-    return parent.bytes > 0 && names_op(g, p) ? parent : p;
+    piece parent = parent_of(p);
+    if (parent.bytes == 0 || !names_op(g, p))
+        return p;
+    if (is_one_of(last_component(parent), SEPARABLE) && parent_of(parent).bytes > 0)
+        parent = parent_of(parent); /* "layer/separable_conv2d/depthwise" */
+    return parent;
 }
 
 /* "layer" if `text` is "layer/part"; no bytes if it is not. */
@@ -191,9 +196,9 @@ static piece own_layer(const gft_tfl_op *m, piece p, bool product) {
     piece layer = {"", 0};
     if (product && gft_tfl_has(m, 1)) {
         const char *filter = gft_tfl_tensor(m->g, m->o->inputs[1])->name;
-        layer = before_part(filter, "kernel");
-        if (layer.bytes == 0)
-            layer = before_part(filter, "depthwise_kernel");
+        static const char *const PARTS[] = {"kernel", "depthwise_kernel", "pointwise_kernel"};
+        for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0] && layer.bytes == 0; i++)
+            layer = before_part(filter, PARTS[i]);
         if (layer.bytes > 0)
             return layer;
     }
@@ -221,15 +226,16 @@ static char *lower_name(gft_arena *arena, const char *op) {
     return name;
 }
 
-/* The piece of the operator's tensors that names it. */
+/*
+ * The piece of the operator's tensors that names it. A product's filter says more than its result,
+ * whose name is joined with those of other layers that have equal constants.
+ */
 static piece piece_of(const gft_tfl_op *m, bool product) {
     piece p = {"", 0};
-    if (m->o->output_count > 0)
+    if (product && gft_tfl_has(m, 1))
+        p = choose(gft_tfl_tensor(m->g, m->o->inputs[1])->name, true);
+    if (m->o->output_count > 0 && (!product || !is_product(p)))
         p = choose(gft_tfl_tensor(m->g, m->o->outputs[0])->name, product);
-    if (product && !is_product(p) && gft_tfl_has(m, 1)) {
-        const piece filter = choose(gft_tfl_tensor(m->g, m->o->inputs[1])->name, true);
-        p = is_product(filter) ? filter : p;
-    }
     if (p.bytes > 2 && memcmp(p.text + p.bytes - 2, ":0", 2) == 0)
         p.bytes -= 2;
     return p;
@@ -247,7 +253,7 @@ graft_status gft_tfl_name_op(gft_tfl_op *m, graft_error *err) {
     if (is_empty(p)) {
         const char *text = gft_tflite_op_name(r->file, m->o);
         name = text ? lower_name(r->arena, text) : NULL;
-        if (product && name)
+        if (name && (product || is_layer(m->g, (piece){name, strlen(name)})))
             name = gft_arena_format(r->arena, "%s_%d", name, m->index);
     } else {
         name = gft_arena_strndup(r->arena, p.text, p.bytes < MAX_NAME ? p.bytes : MAX_NAME);
