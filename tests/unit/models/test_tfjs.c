@@ -474,6 +474,99 @@ static void problems_are_told(void **state) {
     graft_model_free(model);
 }
 
+/* Nested models' layers have no prefix in the weights' names. */
+static const char LAYERS[] =
+    "{\"format\":\"layers-model\",\"modelTopology\":{\"keras_version\":\"2.4.0\",\"model_config\":{"
+    "\"class_name\":\"Sequential\",\"config\":{\"name\":\"net\",\"layers\":[{\"class_name\":"
+    "\"Sequential\",\"config\":{\"name\":\"inner\",\"layers\":[{\"class_name\":\"Dense\","
+    "\"config\":{\"name\":\"first\",\"batch_input_shape\":[null,3],\"units\":2,\"use_bias\":true,"
+    "\"activation\":\"relu\"}}]}},{\"class_name\":\"Dense\",\"config\":{\"name\":\"last\","
+    "\"units\":1,\"use_bias\":false,\"activation\":\"linear\"}}]}}},\"weightsManifest\":[{"
+    "\"paths\":[\"a.bin\"],\"weights\":[{\"name\":\"first/kernel\",\"shape\":[3,2],\"dtype\":"
+    "\"float32\"},{\"name\":\"first/bias\",\"shape\":[2],\"dtype\":\"float32\"},{\"name\":"
+    "\"last/kernel\",\"shape\":[2,1],\"dtype\":\"float32\"}]}]}";
+static const float LAYER_WEIGHTS[10] = {1, 2, 3, 4, 5, 6, 0.5f, -0.5f, 2, -3};
+
+static void layers_models_are_read(void **state) {
+    (void)state;
+    graft_model *model = NULL;
+    OK(read_files(LAYERS, LAYER_WEIGHTS, sizeof LAYER_WEIGHTS, "", 0, &model, err));
+    const gft_param_id kernel = gft_params_find(&model->params, "inner/first/kernel");
+    assert_true(kernel >= 0);
+    assert_memory_equal(model->params.items[kernel].data, LAYER_WEIGHTS, 24);
+    const gft_graph *graph = graph_of(model);
+    result r = run_graph(graph);
+    float x[9];
+    fill_input(graph->inputs[0].name, &graph->values[graph->inputs[0].value].desc, 9, x);
+    for (int i = 0; i < 3; i++) {
+        const float *w = LAYER_WEIGHTS;
+        const float *v = x + (ptrdiff_t)i * 3;
+        const float a = fmaxf(v[0] * w[0] + v[1] * w[2] + v[2] * w[4] + w[6], 0.0f);
+        const float b = fmaxf(v[0] * w[1] + v[1] * w[3] + v[2] * w[5] + w[7], 0.0f);
+        assert_float_equal(r.data[0][i], 2.0f * a - 3.0f * b, 1e-4f);
+    }
+    free_result(&r);
+    graft_model_free(model);
+}
+
+/* A file cut at any byte is refused, and says something. */
+static void cut_files(void **state) {
+    (void)state;
+    for (size_t length = 0; length + 1 < sizeof LAYERS; length += 7) {
+        graft_model *model = NULL;
+        graft_error why = {0};
+        char *json = gft_strndup(LAYERS, length);
+        assert_int_equal(read_files(json, LAYER_WEIGHTS, 40, "", 0, &model, &why), GRAFT_DATA_LOSS);
+        assert_true(why.message[0] != '\0');
+        gft_free(json);
+    }
+    for (size_t bytes = 0; bytes < sizeof LAYER_WEIGHTS; bytes++) {
+        graft_model *model = NULL;
+        FAILS(read_files(LAYERS, LAYER_WEIGHTS, bytes, "", 0, &model, err), GRAFT_DATA_LOSS,
+              "its shards have");
+    }
+}
+
+static void read_until_it_works(const char *path) {
+    graft_status status = GRAFT_RESOURCE_EXHAUSTED;
+    for (int64_t n = 1; status != GRAFT_OK; n++) {
+        graft_model *read = NULL;
+        gft_alloc_fail_after(n);
+        status = gft_tfjs_read(path, &read, NULL);
+        gft_alloc_fail_after(0);
+        if (status != GRAFT_OK)
+            assert_int_equal(status, GRAFT_RESOURCE_EXHAUSTED);
+        else
+            graft_model_free(read);
+        assert_true(n < 20000);
+    }
+}
+
+static void every_allocation_fails_once(void **state) {
+    (void)state;
+    graft_model *made = NULL;
+    graft_model *layers = NULL;
+    char *path = inside("memory");
+    char *other = inside("made");
+    OK(make_model("cnn", &made, err));
+    graft_status status = GRAFT_RESOURCE_EXHAUSTED;
+    for (int64_t n = 1; status != GRAFT_OK; n++) {
+        gft_alloc_fail_after(n);
+        status = gft_tfjs_write(made, path, true, NULL);
+        gft_alloc_fail_after(0);
+        if (status != GRAFT_OK)
+            assert_int_equal(status, GRAFT_RESOURCE_EXHAUSTED);
+        assert_true(n < 20000);
+    }
+    read_until_it_works(path);
+    OK(read_files(LAYERS, LAYER_WEIGHTS, sizeof LAYER_WEIGHTS, "", 0, &layers, err));
+    read_until_it_works(other);
+    graft_model_free(made);
+    graft_model_free(layers);
+    gft_free(path);
+    gft_free(other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_comes_back),
@@ -487,6 +580,9 @@ int main(void) {
         cmocka_unit_test(bad_manifests),
         cmocka_unit_test(bad_topologies),
         cmocka_unit_test(problems_are_told),
+        cmocka_unit_test(layers_models_are_read),
+        cmocka_unit_test(cut_files),
+        cmocka_unit_test(every_allocation_fails_once),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
