@@ -35,8 +35,9 @@ typedef struct gft_tf_dim {
 } gft_tf_dim;
 
 typedef struct gft_tf_ints {
-    int32_t rank; /* 0 or 1 */
+    int32_t rank; /* 0, 1, or 2: rows of `cols` numbers (paddings); of a constant, any */
     int32_t count;
+    int32_t cols;
     graft_dtype dtype; /* int32, int64 or bool */
     int64_t values[GFT_TF_MAX_INTS];
     gft_tf_dim dims[GFT_TF_MAX_INTS]; /* of values that are GFT_TF_UNKNOWN */
@@ -147,6 +148,7 @@ bool gft_tf_fold_binary(const gft_tf_import *m, gft_tf_ints *y);
 bool gft_tf_fold_unary(const gft_tf_import *m, gft_tf_ints *y);
 /** Sum, Prod, Max, ... of a list. */
 bool gft_tf_fold_reduce(const gft_tf_import *m, gft_tf_ints *y);
+graft_shape gft_tf_ints_shape(const gft_tf_ints *ints);
 /** Number `from` of another list behind those of `to`; false if that is full. */
 bool gft_tf_ints_push(gft_tf_ints *to, const gft_tf_ints *list, int32_t from);
 /** The same, an error naming the input (`what`) if they are not. */

@@ -107,6 +107,8 @@ bool gft_tf_fold_binary(const gft_tf_import *m, gft_tf_ints *y) {
         return false;
     if (a.count != b.count && a.count != 1 && b.count != 1)
         return false;
+    if (a.count != 1 && b.count != 1 && (a.rank != b.rank || a.cols != b.cols))
+        return false;
     *y = a.count != 1 || (b.count == 1 && a.rank >= b.rank) ? a : b;
     if (is_compare(op))
         y->dtype = GRAFT_BOOL;
@@ -158,7 +160,7 @@ bool gft_tf_fold_reduce(const gft_tf_import *m, gft_tf_ints *y) {
                 {"All", "LogicalAnd", 1},
                 {"Any", "LogicalOr", 0}};
     gft_tf_ints x;
-    if (!gft_tf_operand_of(m, 0, &x))
+    if (!gft_tf_operand_of(m, 0, &x) || x.rank > 1)
         return false;
     for (size_t k = 0; k < sizeof ways / sizeof ways[0]; k++) {
         if (!is(ways[k].op, m->node->op))

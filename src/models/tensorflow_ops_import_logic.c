@@ -14,7 +14,7 @@ static bool fold_select(const gft_tf_import *m, gft_tf_ints *y) {
     gft_tf_ints a;
     gft_tf_ints b;
     if (!gft_tf_operand_of(m, 0, &c) || !gft_tf_operand_of(m, 1, &a) ||
-        !gft_tf_operand_of(m, 2, &b))
+        !gft_tf_operand_of(m, 2, &b) || c.rank > 1 || a.rank > 1 || b.rank > 1)
         return false;
     const int32_t count = c.count > a.count   ? (c.count > b.count ? c.count : b.count)
                           : a.count > b.count ? a.count

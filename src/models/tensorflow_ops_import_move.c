@@ -27,6 +27,27 @@ static bool fold_join(const gft_tf_import *m, int32_t first, int32_t count, gft_
     return computed;
 }
 
+/* Lists of equal length as rows, or rows behind rows. */
+static bool fold_rows(const gft_tf_import *m, const graft_shape *first, int32_t count,
+                      gft_tf_ints *y) {
+    const int64_t cols = first->dims[first->rank - 1];
+    bool computed = false;
+    if (cols < 1 || cols > GFT_TF_MAX_INTS)
+        return false;
+    for (int32_t i = 0; i < count; i++) {
+        graft_tensor_desc part;
+        if (gft_tf_desc_of(m, i, &part, NULL) != GRAFT_OK || part.shape.rank != first->rank ||
+            part.shape.dims[first->rank - 1] != cols)
+            return false;
+        computed = computed || m->inputs[i]->kind == GFT_TF_INTS;
+    }
+    if (!computed || !fold_join(m, 0, count, y))
+        return false;
+    y->rank = 2;
+    y->cols = (int32_t)cols;
+    return true;
+}
+
 static graft_status concat(gft_tf_import *m, const gft_value_id *parts, int32_t count, int64_t axis,
                            graft_error *err) {
     gft_value_id out = parts[0];
@@ -62,6 +83,9 @@ graft_status gft_tf_import_concat(gft_tf_import *m, graft_error *err) {
     GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
     if (x.shape.rank == 1 && fold_join(m, 0, count, &folded))
         return gft_tf_set_ints(m, &folded, err);
+    if (x.shape.rank == 2 && axis.count == 1 && axis.values[0] == 0 &&
+        fold_rows(m, &x.shape, count, &folded))
+        return gft_tf_set_ints(m, &folded, err);
     GFT_TRY(take_all(m, count, &parts, err));
     return concat(m, parts, count, axis.count == 1 ? axis.values[0] : INT64_MIN, err);
 }
@@ -75,6 +99,9 @@ graft_status gft_tf_import_pack(gft_tf_import *m, graft_error *err) {
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "has no inputs");
     GFT_TRY(gft_tf_desc_of(m, 0, &x, err));
     if (x.shape.rank == 0 && fold_join(m, 0, m->input_count, &folded))
+        return gft_tf_set_ints(m, &folded, err);
+    if (x.shape.rank == 1 && gft_tf_get_int(m->node, "axis", 0) == 0 &&
+        fold_rows(m, &x.shape, m->input_count, &folded))
         return gft_tf_set_ints(m, &folded, err);
     if (x.shape.rank >= GRAFT_MAX_RANK ||
         !gft_axis_normalise(gft_tf_get_int(m->node, "axis", 0), x.shape.rank + 1, &axis))
@@ -234,7 +261,7 @@ static bool fold_gather(const gft_tf_import *m, gft_tf_ints *y) {
     gft_tf_ints x;
     gft_tf_ints indices;
     if (m->inputs[0]->kind != GFT_TF_INTS || !gft_tf_operand_of(m, 0, &x) ||
-        !gft_tf_ints_of(m, 1, &indices) || x.rank != 1)
+        !gft_tf_ints_of(m, 1, &indices) || x.rank != 1 || indices.rank > 1)
         return false;
     *y = (gft_tf_ints){.rank = indices.rank, .dtype = x.dtype};
     for (int32_t i = 0; i < indices.count; i++) {

@@ -104,7 +104,22 @@ graft_status gft_tf_import_broadcast_args(gft_tf_import *m, graft_error *err) {
 /* Integers of rank 0 and 1 keep being integers under another rank of those. */
 static bool fold_rank(gft_tf_import *m, int32_t rank, gft_tf_ints *y) {
     return gft_tf_operand_of(m, 0, y) && m->inputs[0]->kind == GFT_TF_INTS && rank >= 0 &&
-           rank <= 1 && (rank == 1 || y->count == 1);
+           rank <= 1 && (rank == 1 || y->count == 1) && y->rank <= 1;
+}
+
+/* A list of numbers as rows, as paddings are computed. */
+static bool fold_rows(gft_tf_import *m, const graft_shape *shape, gft_tf_ints *y) {
+    if (shape->rank != 2 || !gft_tf_operand_of(m, 0, y))
+        return false;
+    const int64_t cols = shape->dims[1] >= 0  ? shape->dims[1]
+                         : shape->dims[0] > 0 ? y->count / shape->dims[0]
+                                              : 0;
+    if (cols < 1 || y->count % cols != 0 ||
+        (shape->dims[0] >= 0 && shape->dims[0] != y->count / cols))
+        return false;
+    y->rank = 2;
+    y->cols = (int32_t)cols;
+    return true;
 }
 
 /* A reshape; there and back again is nothing. */
@@ -146,6 +161,8 @@ graft_status gft_tf_import_reshape(gft_tf_import *m, graft_error *err) {
         return gft_tf_set_ints(m, &folded, err);
     }
     GFT_TRY(gft_tf_shape_of_ints(&target, &shape, err));
+    if (fold_rows(m, &shape, &folded))
+        return gft_tf_set_ints(m, &folded, err);
     return reshape_to(m, &shape, err);
 }
 

@@ -114,7 +114,7 @@ static graft_status compute(gft_tf_import *m, gft_tf_value *value, graft_error *
 static graft_status ints_in_graph(gft_tf_import *m, gft_tf_value *value, gft_value_id *out,
                                   graft_error *err) {
     const gft_tf_ints *ints = value->ints;
-    const graft_tensor_desc desc = {ints->dtype, {ints->rank, {ints->count}}, NULL};
+    const graft_tensor_desc desc = {ints->dtype, gft_tf_ints_shape(ints), NULL};
     int32_t narrow[GFT_TF_MAX_INTS];
     uint8_t truth[GFT_TF_MAX_INTS];
     for (int32_t i = 0; i < ints->count && value->id < 0; i++) {
@@ -170,8 +170,7 @@ graft_status gft_tf_desc_of(const gft_tf_import *m, int32_t input, graft_tensor_
         *out = value->tensor->desc;
         return GRAFT_OK;
     case GFT_TF_INTS:
-        *out = (graft_tensor_desc){
-            value->ints->dtype, {value->ints->rank, {value->ints->count}}, NULL};
+        *out = (graft_tensor_desc){value->ints->dtype, gft_tf_ints_shape(value->ints), NULL};
         return GRAFT_OK;
     default:
         return gft_tf_refuse("takes a value that is no tensor of numbers", err);
@@ -193,8 +192,11 @@ bool gft_tf_ints_of(const gft_tf_import *m, int32_t input, gft_tf_ints *out) {
     if ((desc->dtype != GRAFT_S32 && desc->dtype != GRAFT_S64 && desc->dtype != GRAFT_BOOL) ||
         count < 0 || count > GFT_TF_MAX_INTS)
         return false;
-    *out = (gft_tf_ints){
-        .rank = desc->shape.rank == 0 ? 0 : 1, .count = (int32_t)count, .dtype = desc->dtype};
+    const int32_t rank = desc->shape.rank;
+    *out = (gft_tf_ints){.rank = rank,
+                         .count = (int32_t)count,
+                         .cols = rank == 2 ? (int32_t)desc->shape.dims[1] : 0,
+                         .dtype = desc->dtype};
     for (int64_t i = 0; i < count; i++)
         out->values[i] = desc->dtype == GRAFT_S32   ? ((const int32_t *)value->tensor->data)[i]
                          : desc->dtype == GRAFT_S64 ? ((const int64_t *)value->tensor->data)[i]
@@ -202,8 +204,14 @@ bool gft_tf_ints_of(const gft_tf_import *m, int32_t input, gft_tf_ints *out) {
     return true;
 }
 
+graft_shape gft_tf_ints_shape(const gft_tf_ints *ints) {
+    if (ints->rank == 2)
+        return gft_shape_2(ints->cols > 0 ? ints->count / ints->cols : 0, ints->cols);
+    return (graft_shape){ints->rank, {ints->count}};
+}
+
 bool gft_tf_operand_of(const gft_tf_import *m, int32_t input, gft_tf_ints *out) {
-    return !m->in_graph && gft_tf_ints_of(m, input, out);
+    return !m->in_graph && gft_tf_ints_of(m, input, out) && out->rank <= 2;
 }
 
 bool gft_tf_ints_push(gft_tf_ints *to, const gft_tf_ints *list, int32_t from) {

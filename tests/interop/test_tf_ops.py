@@ -290,6 +290,10 @@ GROUPS = {
             tf.range(tf.shape(d["t"])[1])[:, tf.newaxis] >= tf.range(tf.shape(d["t"])[1]), F
         ),
         "stack_shape": lambda d: tf.reshape(d["x"], tf.stack([-1, 6, 4, 8])),
+        "pad_computed": lambda d: tf.image.pad_to_bounding_box(d["x"], 2, 1, tf.shape(d["x"])[1] + 3, 10),
+        "crop_or_pad": lambda d: tf.image.resize_with_crop_or_pad(d["x"], 4, 12),
+        "pad_stack": lambda d: tf.pad(d["v"], tf.stack([[0, 0], [0, tf.shape(d["v"])[1] - 3]])),
+        "reduce_rows": lambda d: d["v"] * tf.cast(tf.reduce_max(tf.constant([[1, 2], [5, 4]]), 1)[1], F),
         "ensure": lambda d: tf.ensure_shape(d["v"], [None, 5]) + 1.0,
     },
 }
