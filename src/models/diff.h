@@ -11,6 +11,7 @@ typedef struct gft_tap {
     const graft_tensor_desc *desc; /* concrete; lives as long as the plan */
     const void *data;              /* valid until the next run */
     bool shown;                    /* per op: all; else the last node of its layer */
+    bool offered;                  /* as partner: shown, or followed by activations alone */
     int32_t partner;               /* tap of the other model; -1: none */
 } gft_tap;
 

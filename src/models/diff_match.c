@@ -9,12 +9,22 @@
 #include "base/alloc.h"
 #include "base/shape.h"
 
-static bool last_of_layer(const gft_graph *g, const gft_node_id *order, int32_t count, int32_t i) {
+/* How a node stands in its layer. */
+typedef struct standing {
+    bool last;
+    bool before_activation; /* or last: nothing but activations follow in the layer */
+} standing;
+
+static standing stand(const gft_graph *g, const gft_node_id *order, int32_t count, int32_t i) {
+    standing s = {true, true};
     for (int32_t k = i + 1; k < count; k++) {
-        if (strcmp(g->nodes[order[k]].layer, g->nodes[order[i]].layer) == 0)
-            return false;
+        const gft_node *later = &g->nodes[order[k]];
+        if (strcmp(later->layer, g->nodes[order[i]].layer) != 0)
+            continue;
+        s.last = false;
+        s.before_activation = s.before_activation && later->op->kind == GFT_KIND_UNARY;
     }
-    return true;
+    return s;
 }
 
 graft_status gft_taps_list(const graft_session *session, bool per_op, gft_taps *out,
@@ -36,11 +46,13 @@ graft_status gft_taps_list(const graft_session *session, bool per_op, gft_taps *
         const graft_tensor_desc *desc = data ? gft_plan_value_desc(p->plan, node->name, 0) : NULL;
         if (!desc || desc->dtype != GRAFT_F32)
             continue;
+        const standing s = stand(g, order, count, i);
         taps.items[taps.count++] = (gft_tap){.name = per_op ? node->name : node->layer,
                                              .op = node->op->name,
                                              .desc = desc,
                                              .data = data,
-                                             .shown = per_op || last_of_layer(g, order, count, i),
+                                             .shown = per_op || s.last,
+                                             .offered = per_op || s.before_activation,
                                              .partner = -1};
     }
     *out = taps;
@@ -76,7 +88,7 @@ static bool names_agree(const char *a, const char *b, int strictness) {
 }
 
 static bool fits(const gft_tap *x, const gft_tap *y, int strictness) {
-    return y->partner < 0 && strcmp(x->op, y->op) == 0 &&
+    return y->offered && y->partner < 0 && strcmp(x->op, y->op) == 0 &&
            gft_shape_equal(&x->desc->shape, &y->desc->shape) &&
            names_agree(x->name, y->name, strictness);
 }

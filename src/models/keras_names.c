@@ -69,6 +69,14 @@ static graft_status find_class(gft_keras_counter *counter, const char *name, gft
     return GRAFT_OK;
 }
 
+bool gft_keras_same_layer(const char *a, const char *b) {
+    for (; *a && *b; a++, b++) {
+        if ((*a == '/' ? '_' : *a) != (*b == '/' ? '_' : *b))
+            return false;
+    }
+    return *a == *b;
+}
+
 graft_status gft_keras_next_place(gft_keras_counter *counter, const char *class_name,
                                   gft_arena *arena, const char **out, graft_error *err) {
     char name[GFT_KERAS_CLASS_BYTES];

@@ -19,6 +19,7 @@
 #ifndef GFT_MODELS_KERAS_NAMES_H
 #define GFT_MODELS_KERAS_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@
  * "depthwise_conv2d" from "DepthwiseConv2D", as keras.src.utils.naming.to_snake_case; cut to fit.
  */
 void gft_keras_snake_case(const char *class_name, char out[GFT_KERAS_CLASS_BYTES]);
+
+/** Whether two names are one layer's: Keras has no '/' in names, so writers put '_' for it. */
+bool gft_keras_same_layer(const char *a, const char *b);
 
 /* How often each class has been seen; zero-initialised is a valid empty one. */
 typedef struct gft_keras_counter {

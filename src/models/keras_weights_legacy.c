@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "models/keras_layout.h"
+#include "models/keras_names.h"
 #include "models/keras_read.h"
 
 /* Variables of one layer of the whole model, in the order of the file. */
@@ -159,7 +160,7 @@ static graft_status match_by_name(source *s, gft_keras_layout *layout, const cha
             gft_hdf5_object group;
             const char **names;
             size_t count;
-            if (strcmp(whole->layers[k].name, layers[i]) != 0)
+            if (!gft_keras_same_layer(whole->layers[k].name, layers[i]))
                 continue;
             GFT_TRY(slots_of(layout, &whole->layers[k], to, err));
             GFT_TRY(open_group(s, layers[i], &group, &names, &count, err));

@@ -218,13 +218,19 @@ static graft_status list_legacy(inventory *v, gft_hdf5_object group, graft_error
 static found_layer *named(const inventory *v, const char *name) {
     found_layer *found = NULL;
     for (size_t i = 0; i < v->count; i++) {
-        if (!v->layers[i].name || strcmp(v->layers[i].name, name) != 0)
+        if (!v->layers[i].name || !gft_keras_same_layer(v->layers[i].name, name))
             continue;
         if (found)
             return NULL;
         found = &v->layers[i];
     }
     return found;
+}
+
+/* By the whole path ("head_dense" for "head/dense"), or else by the last part of it. */
+static found_layer *of_layer(const inventory *v, const gft_keras_layer *layer) {
+    found_layer *found = named(v, layer->path);
+    return found ? found : named(v, layer->name);
 }
 
 /* The next one of a class that is not taken. */
@@ -258,14 +264,14 @@ static graft_status match(const inventory *v, const gft_keras_level *level, bool
                           graft_error *err) {
     int32_t matched = 0;
     for (int32_t i = 0; i < level->count; i++)
-        matched += named(v, level->layers[i].name) != NULL;
+        matched += of_layer(v, &level->layers[i]) != NULL;
     if (by_name && matched == 0)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%s: no layer of the model is named in it",
                         v->where);
     const bool names = by_name || matched == level->count;
     for (int32_t i = 0; i < level->count; i++) {
         gft_keras_layer *layer = &level->layers[i];
-        found_layer *from = names ? named(v, layer->name) : next_of(v, layer->class_name);
+        found_layer *from = names ? of_layer(v, layer) : next_of(v, layer->class_name);
         if (from)
             GFT_TRY(take(v, from, layer, err));
     }
