@@ -186,9 +186,11 @@ static graft_status find_prefix(gft_kw *w, graft_error *err) {
         for (int32_t i = 0; i < node->input_count; i++) {
             const gft_value *value = &g->values[node->inputs[i]];
             size_t own = 0;
-            const char *name = value->kind == GFT_VALUE_PARAM
-                                   ? last_part(g->params->items[value->param].name, &own)
-                                   : "";
+            const char *full =
+                value->kind == GFT_VALUE_PARAM ? g->params->items[value->param].name : "";
+            const char *name = last_part(full, &own);
+            if (strncmp(full, prefix, length) == 0)
+                return GRAFT_OK; /* it belongs to the names */
             if (own == 0 || strncmp(node->layer + length, name, own) != 0)
                 continue;
             plain += node->layer[length + own] == '\0' || node->layer[length + own] == '/';

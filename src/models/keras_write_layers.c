@@ -111,11 +111,27 @@ static bool taken(const gft_kw *w, const char *name) {
     return json_object_get(w->names, name) != NULL;
 }
 
-/* A name that no layer has, without '/', which Keras does not take. */
-static const char *claim(gft_kw *w, const char *name, size_t length, const char *suffix) {
+/* What Keras 3 (no '/') and the scopes of Keras 2 (few characters) take. */
+static void clean(char *name) {
+    for (char *c = name; *c; c++) {
+        const bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
+        const bool digit = *c >= '0' && *c <= '9';
+        *c = letter || digit || (c > name && (*c == '-' || *c == '>')) || *c == '.' ? *c : '_';
+    }
+}
+
+static char *cleaned(gft_kw *w, const char *name, size_t length, const char *suffix) {
     char *text = gft_arena_format(&w->arena, "%.*s%s", (int)length, name, suffix ? suffix : "");
-    for (char *c = text; c && *c; c++)
-        *c = *c == '/' ? '_' : *c;
+    if (text)
+        clean(text);
+    if (text && (text[0] == '_' || text[0] == '\0'))
+        text = gft_arena_format(&w->arena, "layer%s", text);
+    return text;
+}
+
+/* A name that no layer has. */
+static const char *claim(gft_kw *w, const char *name, size_t length, const char *suffix) {
+    const char *text = cleaned(w, name, length, suffix);
     const char *unique = text;
     for (int n = 1; unique && taken(w, unique); n++)
         unique = gft_arena_format(&w->arena, "%s_%d", text, n);
@@ -124,15 +140,9 @@ static const char *claim(gft_kw *w, const char *name, size_t length, const char 
     return unique;
 }
 
-static bool free_name(const gft_kw *w, const char *name, size_t length) {
-    char text[256];
-    if (length >= sizeof text)
-        return true;
-    memcpy(text, name, length);
-    text[length] = '\0';
-    for (char *c = text; *c; c++)
-        *c = *c == '/' ? '_' : *c;
-    return !taken(w, text);
+static bool free_name(gft_kw *w, const char *name, size_t length) {
+    const char *text = cleaned(w, name, length, NULL);
+    return text && !taken(w, text);
 }
 
 /* What is behind the last '/' of a name of this length. */
