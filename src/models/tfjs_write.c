@@ -129,7 +129,8 @@ static graft_status write_nodes(gft_tfjs_writer *w, graft_error *err) {
     write_outputs(w, emit.values);
     gft_tfjs_fuse(&w->nodes, w->outputs, (size_t)graph->output_count);
     gft_tf_sort_attrs(&w->nodes);
-    return w->pb.failed ? gft_fail_memory(err, w->arena.used_bytes, "a TF.js model") : GRAFT_OK;
+    return w->pb.failed ? gft_fail_memory(err, w->arena.used_bytes, "a TF.js model")
+                        : gft_tfjs_check_ops(&w->nodes, err);
 }
 
 /* ---- model.json ---- */

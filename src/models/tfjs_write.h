@@ -34,6 +34,9 @@ typedef struct gft_tfjs_writer {
 /** Changes the graph where TF.js computes a node otherwise than TensorFlow. */
 GRAFT_MUST_CHECK graft_status gft_tfjs_adapt(gft_graph *graph, graft_error *err);
 
+/** UNIMPLEMENTED, naming the node, for an op that TF.js does not run. */
+GRAFT_MUST_CHECK graft_status gft_tfjs_check_ops(const gft_tf_nodes *nodes, graft_error *err);
+
 /* ---- tfjs_write_fuse.c ---- */
 /**
  * Bias and activation behind a convolution or matrix product go into the fused node that TF.js has

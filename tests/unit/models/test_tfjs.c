@@ -197,6 +197,32 @@ static void nodes_are_fused(void **state) {
     gft_free(dir);
 }
 
+/* Softsign is spelt; an op that TF.js has not is refused by name. */
+static void ops_that_tfjs_has_not(void **state) {
+    (void)state;
+    char *dir = inside("ops");
+    maker m = {.rng = gft_rng_make(5, GFT_RNG_TEST, 0)};
+    graft_model *read = NULL;
+    const gft_resize_attrs cubic = {.height = 4, .width = 4, .mode = GFT_RESIZE_BICUBIC};
+    OK(gft_model_new(&m.model, err));
+    OK(gft_graph_new(&m.model->params, &m.graph, err));
+    gft_value_id x = make_input(&m, "x", GRAFT_F32, gft_shape_4(-1, 6, 6, 2));
+    gft_value_id y = MAKE_NODE(&m, softsign, "sign", NULL, x);
+    make_output(&m, "y", y);
+    assert_int_equal(m.status, GRAFT_OK);
+    OK(gft_model_add_signature(m.model, "serving_default", m.graph, err));
+    OK(gft_tfjs_write(m.model, dir, false, err));
+    OK(gft_tfjs_read(dir, &read, err));
+    same_results("softsign", m.model, read);
+    make_output(&m, "z", MAKE_NODE(&m, resize, "larger", &cubic, y));
+    assert_int_equal(m.status, GRAFT_OK);
+    FAILS(gft_tfjs_write(m.model, dir, true, err), GRAFT_UNIMPLEMENTED,
+          "node 'larger/ResizeBicubic': TF.js has no op ResizeBicubic");
+    graft_model_free(m.model);
+    graft_model_free(read);
+    gft_free(dir);
+}
+
 /* 9 MiB: two full shards and a rest. */
 static void large_weights_are_cut(void **state) {
     (void)state;
@@ -572,6 +598,7 @@ int main(void) {
         cmocka_unit_test(every_kind_comes_back),
         cmocka_unit_test(labels_and_card_come_back),
         cmocka_unit_test(nodes_are_fused),
+        cmocka_unit_test(ops_that_tfjs_has_not),
         cmocka_unit_test(large_weights_are_cut),
         cmocka_unit_test(places_are_kept),
         cmocka_unit_test(weights_in_every_encoding),
