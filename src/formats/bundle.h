@@ -77,8 +77,12 @@ GRAFT_MUST_CHECK graft_status gft_bundle_read_strings(gft_bundle *bundle,
  */
 GRAFT_MUST_CHECK graft_status gft_bundle_map(gft_bundle *bundle, const gft_bundle_entry *entry,
                                              gft_arena *arena, graft_tensor *out, graft_error *err);
-/** Checks what gft_bundle_map left. Each tensor is checked once. Threads: as reading. */
-GRAFT_MUST_CHECK graft_status gft_bundle_check_mapped(gft_bundle *bundle, graft_error *err);
+/**
+ * Checks what gft_bundle_map left, tensors of up to `most` bytes. Each tensor is checked once.
+ * Threads: as reading.
+ */
+GRAFT_MUST_CHECK graft_status gft_bundle_check_mapped(gft_bundle *bundle, size_t most,
+                                                      graft_error *err);
 
 /** Checks every tensor of the bundle now. */
 GRAFT_MUST_CHECK graft_status gft_bundle_verify(gft_bundle *bundle, graft_error *err);

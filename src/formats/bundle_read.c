@@ -101,9 +101,10 @@ graft_status gft_bundle_map(gft_bundle *b, const gft_bundle_entry *entry, gft_ar
     return read_tensor(b, entry, true, arena, out, err);
 }
 
-graft_status gft_bundle_check_mapped(gft_bundle *b, graft_error *err) {
+graft_status gft_bundle_check_mapped(gft_bundle *b, size_t most, graft_error *err) {
     for (size_t i = 0; i < b->item_count; i++) {
-        if (atomic_load_explicit(&b->items[i]->pending, memory_order_acquire))
+        if (b->items[i]->pub.bytes <= most &&
+            atomic_load_explicit(&b->items[i]->pending, memory_order_acquire))
             GFT_TRY(gft_bundle_item_check(b, b->items[i], err));
     }
     return GRAFT_OK;

@@ -70,7 +70,7 @@ graft_status graft_model_export(const graft_model *model, graft_format format, c
                                 bool replace, graft_error *err) {
     if (!path || !*path)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "export: an empty name");
-    GFT_TRY(gft_model_check_weights(model, err));
+    GFT_TRY(gft_model_check_weights(model, SIZE_MAX, err));
     if (format == GRAFT_FORMAT_SAVEDMODEL)
         return gft_savedmodel_write(model, path, replace, err);
     if (format == GRAFT_FORMAT_TFJS)

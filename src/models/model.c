@@ -44,17 +44,17 @@ graft_status gft_model_keep_open(graft_model *model, void (*close)(void *), void
 }
 
 graft_status gft_model_keep_checked(graft_model *model, void (*close)(void *),
-                                    graft_status (*check)(void *, graft_error *), void *object,
-                                    graft_error *err) {
+                                    graft_status (*check)(void *, size_t, graft_error *),
+                                    void *object, graft_error *err) {
     GFT_TRY(gft_model_keep_open(model, close, object, err));
     model->keeps[model->keep_count - 1].check = check;
     return GRAFT_OK;
 }
 
-graft_status gft_model_check_weights(const graft_model *model, graft_error *err) {
+graft_status gft_model_check_weights(const graft_model *model, size_t most, graft_error *err) {
     for (int32_t i = 0; i < model->keep_count; i++) {
         if (model->keeps[i].check)
-            GFT_TRY(model->keeps[i].check(model->keeps[i].object, err));
+            GFT_TRY(model->keeps[i].check(model->keeps[i].object, most, err));
     }
     return GRAFT_OK;
 }

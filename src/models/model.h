@@ -27,7 +27,7 @@ typedef struct gft_model_keep {
     void (*close)(void *object);
     void *object;
     /* checks what is mapped and was not looked at yet; NULL: there is nothing to check */
-    graft_status (*check)(void *object, graft_error *err);
+    graft_status (*check)(void *object, size_t most, graft_error *err);
 } gft_model_keep;
 
 #define GFT_MODEL_MAX_SIGNATURES 16
@@ -60,13 +60,18 @@ GRAFT_MUST_CHECK graft_status gft_model_keep_open(graft_model *model, void (*clo
                                                   void *object, graft_error *err);
 /** The same with a check of the object's bytes, which gft_model_check_weights calls. */
 GRAFT_MUST_CHECK graft_status gft_model_keep_checked(graft_model *model, void (*close)(void *),
-                                                     graft_status (*check)(void *, graft_error *),
+                                                     graft_status (*check)(void *, size_t,
+                                                                           graft_error *),
                                                      void *object, graft_error *err);
 /**
- * Checksums of weights that were mapped and not read: DATA_LOSS names the damaged tensor. Called by
- * whoever reads weights first (sessions, writers, training); each tensor is checked once.
+ * Checksums of weights that were mapped and not read, of up to `most` bytes each: DATA_LOSS names
+ * the damaged tensor. Called by whoever reads weights first; each tensor is checked once. Writers
+ * and training check all (SIZE_MAX), sessions those up to GFT_MODEL_CHECKED_BYTES: of a larger
+ * table few rows may be used.
  */
-GRAFT_MUST_CHECK graft_status gft_model_check_weights(const graft_model *model, graft_error *err);
+#define GFT_MODEL_CHECKED_BYTES ((size_t)256 << 20)
+GRAFT_MUST_CHECK graft_status gft_model_check_weights(const graft_model *model, size_t most,
+                                                      graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_model_add_signature(graft_model *model, const char *name,
                                                       gft_graph *graph_take, graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_model_set_labels(graft_model *model, const char *const *labels,

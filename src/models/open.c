@@ -160,6 +160,6 @@ graft_status graft_model_save(const graft_model *model, const char *dir, bool re
                               graft_error *err) {
     if (!dir || !*dir)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "save: an empty name for the directory");
-    GFT_TRY(gft_model_check_weights(model, err));
+    GFT_TRY(gft_model_check_weights(model, SIZE_MAX, err));
     return gft_savedmodel_write(model, dir, replace, err);
 }

@@ -29,8 +29,8 @@ static void close_bundle(void *object) {
     gft_bundle_close(object);
 }
 
-static graft_status check_bundle(void *object, graft_error *err) {
-    return gft_bundle_check_mapped(object, err);
+static graft_status check_bundle(void *object, size_t most, graft_error *err) {
+    return gft_bundle_check_mapped(object, most, err);
 }
 
 static graft_status open_file(gft_sm_reader *r, graft_error *err) {

@@ -30,7 +30,7 @@ graft_status graft_session_new(const graft_model *model, int32_t signature, int3
     if (threads < 0)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "%d threads, expected 0 (all cores) or more",
                         (int)threads);
-    GFT_TRY(gft_model_check_weights(model, err));
+    GFT_TRY(gft_model_check_weights(model, GFT_MODEL_CHECKED_BYTES, err));
     graft_session *s = gft_calloc(1, sizeof *s);
     if (!s)
         return gft_fail_memory(err, sizeof *s, "a session");

@@ -151,7 +151,7 @@ static graft_status set_up(gft_trainer *t, graft_error *err) {
                         "fine-tune gradual: needs validation pictures to judge by; add a val/ "
                         "folder or --validation-split 0.1");
     GFT_TRY(graft_model_open(o->backbone, &t->model, err));
-    GFT_TRY(gft_model_check_weights(t->model, err));
+    GFT_TRY(gft_model_check_weights(t->model, SIZE_MAX, err));
     GFT_TRY(check_backbone(t, &features, err));
     GFT_TRY(append_head(t, features, err));
     if (o->initial_head)
