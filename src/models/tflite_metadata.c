@@ -232,13 +232,27 @@ static graft_status add_labels(const graft_model *model, gft_tflw_file *file, gr
     return GRAFT_OK;
 }
 
+/* The card, made now if the model has none. */
+static graft_status add_card(const graft_model *model, gft_tflw_file *file, graft_error *err) {
+    graft_model copy = *model; /* only its card is changed, in an arena of its own */
+    gft_arena_init(&copy.arena);
+    graft_status status = GRAFT_OK;
+    if (!copy.card)
+        status = gft_model_make_card(&copy, NULL, err);
+    if (status == GRAFT_OK && copy.card) {
+        char *text = gft_arena_strdup(&file->arena, copy.card);
+        status = text ? gft_tflw_add_metadata(file, "graft_card", text, strlen(text), err)
+                      : gft_fail_memory(err, strlen(copy.card), "a card");
+    }
+    gft_arena_deinit(&copy.arena);
+    return status;
+}
+
 graft_status gft_tflite_metadata(const graft_model *model, gft_tflw_file *file, graft_error *err) {
     GFT_TRY(add_description(model, file, err));
     if (labelled_output(model, &file->subgraphs[0]) >= 0)
         GFT_TRY(add_labels(model, file, err));
-    if (!model->card)
-        return GRAFT_OK;
-    return gft_tflw_add_metadata(file, "graft_card", model->card, strlen(model->card), err);
+    return add_card(model, file, err);
 }
 
 /* ---- the archive ---- */

@@ -187,6 +187,8 @@ typedef struct gft_tflw_walk {
 GRAFT_MUST_CHECK graft_status gft_tflw_find_roles(gft_tflw_walk *w, graft_error *err);
 /** Whether a value is integers behind a dequantize node (reshapes between); the node's id or -1. */
 gft_node_id gft_tflw_dequantize_of(const gft_graph *graph, gft_value_id value);
+/** The dequantize node of constant integers behind a weight, a reshape between or not; -1: none. */
+gft_node_id gft_tflw_weights_of(const gft_graph *graph, gft_value_id value);
 /** A constant float32 of one element. */
 bool gft_tflw_is_number(const gft_graph *graph, gft_value_id value);
 /**

@@ -191,9 +191,8 @@ void gft_tflw_emit_transposed(gft_tflw_walk *w) {
 /* ---- matrix products ---- */
 
 static bool is_constant(const gft_tflw_walk *w, int32_t i) {
-    const gft_node_id dq = gft_tflw_dequantize_of(w->graph, w->node->inputs[i]);
-    return gft_graph_value_data(w->graph,
-                                dq >= 0 ? w->graph->nodes[dq].inputs[0] : w->node->inputs[i]);
+    return gft_tflw_weights_of(w->graph, w->node->inputs[i]) >= 0 ||
+           gft_graph_value_data(w->graph, w->node->inputs[i]);
 }
 
 static void fully_connected(gft_tflw_walk *w, int32_t x, const ending *e, bool has_bias,

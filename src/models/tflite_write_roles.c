@@ -106,6 +106,19 @@ static void find_fused(gft_tflw_walk *w, gft_node_id id) {
 
 /* ---- integers ---- */
 
+gft_node_id gft_tflw_weights_of(const gft_graph *graph, gft_value_id value) {
+    const gft_node *node = producer_of(graph, value);
+    if (node && is_op(node, "reshape"))
+        value = node->inputs[0];
+    const gft_node_id id = gft_tflw_dequantize_of(graph, value);
+    return id >= 0 && gft_graph_value_data(graph, graph->nodes[id].inputs[0]) ? id : -1;
+}
+
+static bool has_weights(const gft_node *node) {
+    return node->op && (node->op->kind == GFT_KIND_CONV2D || node->op->kind == GFT_KIND_DEPTHWISE ||
+                        node->op->kind == GFT_KIND_DENSE);
+}
+
 bool gft_tflw_is_number(const gft_graph *graph, gft_value_id value) {
     const gft_value *v = &graph->values[value];
     return v->desc.dtype == GRAFT_F32 && gft_shape_elems(&v->desc.shape) == 1 &&
@@ -225,6 +238,9 @@ static void find_done(gft_tflw_walk *w) {
             w->roles[w->roles[i].quantize].done = true;
         if (is_op(node, "dequantize"))
             w->roles[i].done = true;
+        if (has_weights(node) && w->roles[i].integer &&
+            gft_tflw_weights_of(graph, node->inputs[1]) >= 0)
+            w->roles[graph->values[node->inputs[1]].node].done = true; /* maybe a reshape */
     }
     for (int32_t i = 0; i < graph->node_count; i++) {
         const gft_node *node = &graph->nodes[i];

@@ -459,12 +459,13 @@ int32_t gft_tflw_weights(gft_tflw_walk *w, int32_t i, gft_tflw_layout layout) {
     if (!gft_tflw_ok(w))
         return -1;
     gft_value_id id = w->node->inputs[i];
-    const gft_node_id dq = gft_tflw_dequantize_of(w->graph, id);
+    const graft_shape *from = &w->graph->values[id].desc.shape;
+    const gft_node_id dq = gft_tflw_weights_of(w->graph, id);
     if (dq >= 0)
         id = w->graph->nodes[dq].inputs[0];
     const gft_value *value = &w->graph->values[id];
     const void *data = gft_graph_value_data(w->graph, id);
-    const int64_t elems = gft_shape_elems(&value->desc.shape);
+    const int64_t elems = gft_shape_elems(from);
     if (!data || elems < 0) {
         gft_tflw_cannot(w, "its weights are not constant");
         return -1;
@@ -475,7 +476,7 @@ int32_t gft_tflw_weights(gft_tflw_walk *w, int32_t i, gft_tflw_layout layout) {
     gft_tflw_quant quant = {0};
     graft_shape shape;
     gft_tflite_type type = gft_tflw_type(value->desc.dtype);
-    lay_out(layout, &value->desc.shape, &shape, &buffer);
+    lay_out(layout, from, &shape, &buffer);
     if (dq >= 0) {
         set_integers(w, &w->graph->nodes[dq], layout, &quant);
     } else if (w->weights == GFT_TFLITE_DYNAMIC && value->desc.dtype == GRAFT_F32 &&
