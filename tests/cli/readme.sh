@@ -16,7 +16,7 @@ for readme in README.md README.zh-CN.md; do
     checks=$((checks + 1))
     bash -euo pipefail commands.sh >"$work/out" 2>"$work/err" || fail "$readme: a command failed"
     for made in model/saved_model.pb report.html pictures.png better/saved_model.pb exported/saved_model.pb \
-        logs/train graft.lock; do
+        model.keras model.tflite small.tflite web/model.json logs/train graft.lock; do
         check "$readme: $made" [ -e "$made" ]
     done
     cp commands.sh "$work/$readme.sh"
@@ -30,9 +30,9 @@ for readme in README.md README.zh-CN.md; do
     done < <(sed -n 's/^graft \([a-z][a-z]*\).*/\1/p' "$GRAFT_SOURCE/$readme" | sort -u)
     while read -r link; do
         check "$readme: link to $link" [ -e "$GRAFT_SOURCE/$link" ]
-    done < <(grep -o '](\([^)]*\))' "$GRAFT_SOURCE/$readme" | tr -d '()]' | grep -v '^http')
+    done < <(grep -o '](\([^)]*\))' "$GRAFT_SOURCE/$readme" | tr -d '()]' | sed 's/#.*//' | grep -v '^http')
 done
-for page in tour formats decisions benchmarks; do
+for page in tour formats decisions benchmarks browser; do
     while read -r link; do
         check "docs/$page.md: link to $link" [ -e "$GRAFT_SOURCE/docs/$link" ]
     done < <(grep -o '](\([^)]*\))' "$GRAFT_SOURCE/docs/$page.md" | tr -d '()]' | grep -v '^http' || true)
