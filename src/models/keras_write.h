@@ -62,7 +62,8 @@ typedef struct gft_kw_layer {
 /* sub, div of a Normalization: (x - mean) / max(sqrt(variance), epsilon). */
 typedef struct gft_kw_normal {
     gft_node_id sub, div;
-    gft_value_id x, mean, variance;
+    gft_value_id x, mean, variance; /* variance -1: only its root is there */
+    const char *stored;             /* "norm/mean", the parameter that holds the same; NULL: none */
 } gft_kw_normal;
 
 typedef struct gft_kw {
@@ -203,7 +204,7 @@ gft_kw_id gft_kw_rescale(gft_kw *w, gft_kw_id x, float scale, float offset, cons
                          const graft_tensor_desc *output);
 /** Zeros around height and width; the layer itself if there are none to add. */
 gft_kw_id gft_kw_zero_padding(gft_kw *w, gft_kw_id x, const gft_pads *pads, const char *suffix);
-/* ---- keras_write_scale.c ---- */
+/* ---- keras_write_normal.c ---- */
 /** Finds the Normalization layers of the graph, before constants are computed. */
 GRAFT_MUST_CHECK graft_status gft_kw_find_normals(gft_kw *w, graft_error *err);
 /** True if the node belongs to a Normalization; writes it at the last of its nodes. */

@@ -173,10 +173,29 @@ def resnet(inputs):
 
 
 def nasnet(inputs):
-    return keras.applications.nasnet.NASNet(
+    from keras.src.applications.nasnet import NASNet
+
+    return NASNet(
         input_shape=(64, 64, 3), penultimate_filters=96, num_blocks=1, stem_block_filters=8,
         skip_reduction=False, filter_multiplier=2, include_top=True, weights=None, classes=10,
         default_size=64, classifier_activation=None, input_tensor=inputs,
+    )  # fmt: skip
+
+
+def efficientnet(inputs):
+    from keras.src.applications.efficientnet import EfficientNet
+
+    return EfficientNet(
+        0.25, 0.3, 64, weights=None, classes=10, classifier_activation=None, input_tensor=inputs, name="e"
+    )
+
+
+def efficientnet_v2(inputs):
+    from keras.src.applications.efficientnet_v2 import EfficientNetV2
+
+    return EfficientNetV2(
+        0.25, 0.3, 64, min_depth=8, weights=None, classes=10, classifier_activation=None,
+        input_tensor=inputs, name="efficientnetv2-b0", weights_name="efficientnetv2-b0",
     )  # fmt: skip
 
 
@@ -190,8 +209,8 @@ def application(name, **options):
 NETS = {
     "MobileNetV2": application("MobileNetV2", alpha=0.35),
     "MobileNetV3": application("MobileNetV3Small", alpha=0.75),
-    "EfficientNet": application("EfficientNetB0"),
-    "EfficientNetV2": application("EfficientNetV2B0"),
+    "EfficientNet": efficientnet,
+    "EfficientNetV2": efficientnet_v2,
     "ResNet": resnet,
     "NASNet": nasnet,
 }
@@ -228,18 +247,17 @@ def test_applications(name, tmp_path):
     wanted = model(x, training=False).numpy()
     model.export(tmp_path / "saved", verbose=False)
     model.save(tmp_path / "in.keras")
-    for source in ("saved", "in.keras"):
+    for source, extension in (("saved", "h5"), ("in.keras", "keras")):
         weights = export(tmp_path / source, tmp_path / "out.weights.h5")
         other = build(name, seed=8)
         other.load_weights(weights)
         close(other(x, training=False).numpy(), wanted, TOLERANCE)
-        for extension in ("keras", "h5"):
-            path = export(tmp_path / source, tmp_path / f"out.{extension}")
-            back = keras.saving.load_model(path, compile=False)
-            close(back(x, training=False).numpy(), wanted, TOLERANCE)
-            ours = [layer.name for layer in back.layers if layer.weights]
-            theirs = [layer.name for layer in model.layers if layer.weights]
-            assert ours == theirs, source
+        path = export(tmp_path / source, tmp_path / f"out.{extension}")
+        back = keras.saving.load_model(path, compile=False)
+        close(back(x, training=False).numpy(), wanted, TOLERANCE)
+        ours = [layer.name for layer in back.layers if layer.weights]
+        theirs = [layer.name for layer in model.layers if layer.weights]
+        assert ours == theirs, source
 
 
 def test_frozen_and_nested(tmp_path):

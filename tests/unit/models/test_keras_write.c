@@ -388,6 +388,48 @@ static void normalization(void **state) {
     graft_model_free(model);
 }
 
+/*
+ * An exported function: numbers as constants, the divisor computed already, and variables that no
+ * node uses.
+ */
+static void exported_normalization(void **state) {
+    (void)state;
+    static const float mean[4] = {1, 4, 9, 16};
+    static const float roots[2][4] = {{2, 3, 4, 5}, {2, 3, 4, 6}};
+    static const float squares[4] = {4, 9, 16, 25};
+    const graft_tensor_desc four = gft_desc_f32(gft_shape_1(4));
+    const graft_tensor_desc spread = gft_desc_f32(gft_shape_4(1, 1, 1, 4));
+    const graft_tensor_desc whole = {GRAFT_S64, gft_shape_0(), NULL};
+    for (int other = 0; other < 2; other++) {
+        sketch s = sketch_new();
+        gft_param_id id;
+        gft_value_id m = -1;
+        gft_value_id d = -1;
+        gft_value_id x = make_picture(&s.m);
+        OK(gft_params_add(&s.model->params, "n/mean", &four, GFT_PARAM_STATISTIC, false,
+                          (void *)(uintptr_t)mean, &id, err));
+        OK(gft_params_add(&s.model->params, "n/variance", &four, GFT_PARAM_STATISTIC, false,
+                          (void *)(uintptr_t)squares, &id, err));
+        OK(gft_params_add(&s.model->params, "n/count", &whole, GFT_PARAM_STATISTIC, false, NULL,
+                          &id, err));
+        OK(gft_graph_const(s.m.graph, "m", &spread, mean, true, &m, err));
+        OK(gft_graph_const(s.m.graph, "d", &spread, roots[other], true, &d, err));
+        gft_graph_set_layer(s.m.graph, "net_1/n_1");
+        x = MAKE_NODE(&s.m, sub, "net_1/n_1", NULL, x, m);
+        make_output(&s.m, "y", MAKE_NODE(&s.m, div, "net_1/n_1/div", NULL, x, d));
+        graft_model *model = sketch_done(&s);
+        const char *path = in_folder("exported.weights.h5");
+        OK(gft_keras_weights_write(model, path, err));
+        if (other) { /* not these variables' numbers */
+            assert_no_dataset(path, "layers/normalization/vars/0");
+        } else {
+            assert_dataset(path, "layers/normalization/vars/0", 1);
+            assert_dataset(path, "layers/normalization/vars/1", 4);
+        }
+        graft_model_free(model);
+    }
+}
+
 /* ---- frozen, fused, named ---- */
 
 static void frozen(void **state) {
@@ -631,12 +673,19 @@ static int remove_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(snake_case),       cmocka_unit_test(classifier),
-        cmocka_unit_test(legacy),           cmocka_unit_test(numbering),
-        cmocka_unit_test(separable),        cmocka_unit_test(normalization),
-        cmocka_unit_test(frozen),           cmocka_unit_test(exported_names),
-        cmocka_unit_test(fused_activation), cmocka_unit_test(every_kind),
-        cmocka_unit_test(read_back),        cmocka_unit_test(refusals),
+        cmocka_unit_test(snake_case),
+        cmocka_unit_test(classifier),
+        cmocka_unit_test(legacy),
+        cmocka_unit_test(numbering),
+        cmocka_unit_test(separable),
+        cmocka_unit_test(normalization),
+        cmocka_unit_test(exported_normalization),
+        cmocka_unit_test(frozen),
+        cmocka_unit_test(exported_names),
+        cmocka_unit_test(fused_activation),
+        cmocka_unit_test(every_kind),
+        cmocka_unit_test(read_back),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
