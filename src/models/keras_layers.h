@@ -27,6 +27,7 @@ typedef struct gft_keras_call {
     const struct gft_keras_kind *kind;
     const json_t *config;
     const char *module;
+    bool inference;             /* it, or a model around it, is called with training=False */
     const gft_value_id *inputs; /* all tensors, in order */
     int32_t input_count;
     const gft_keras_arg *args;

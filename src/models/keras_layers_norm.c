@@ -86,7 +86,7 @@ graft_status gft_keras_call_batch_norm(gft_keras_call *c, graft_error *err) {
     const gft_batch_norm_attrs attrs = {
         .epsilon = (float)gft_keras_number(c->config, "epsilon", 1e-3),
         .momentum = (float)gft_keras_number(c->config, "momentum", 0.99),
-        .train = c->layer->trainable};
+        .train = c->layer->trainable && !c->inference};
     gft_value_id inputs[5] = {-1, -1, -1, -1, -1};
     uint32_t axes;
     int64_t channels;

@@ -16,6 +16,7 @@
 
 #define MAX_CONFIG_BYTES ((size_t)256 << 20)
 #define MAX_WEIGHTS_BYTES ((size_t)8 << 30)
+#define MAX_CLASSES 256 /* that are listed */
 
 /* What the model keeps open. */
 typedef struct kept {
@@ -53,6 +54,8 @@ static graft_status list_classes(const gft_keras_reader *r, gft_signature *signa
             int32_t at = 0;
             while (at < count && strcmp(ops[at].name, layer->class_name) != 0)
                 at++;
+            if (at == MAX_CLASSES)
+                continue;
             if (at == count)
                 ops[count++] = (graft_op_info){.name = layer->class_name, .supported = true};
             ops[at].count++;

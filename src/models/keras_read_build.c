@@ -22,6 +22,7 @@ typedef struct frame {
     result *results;     /* per node */
     int32_t at, left;    /* next node to look at; nodes without a result */
     bool moved;          /* in this round */
+    bool inference;      /* called with training=False */
 } frame;
 
 typedef struct build {
@@ -183,6 +184,16 @@ static graft_status start(build *b, graft_error *err) {
     return GRAFT_OK;
 }
 
+/* training=False holds for all that a model calls. */
+static bool says_inference(const gft_keras_node *node) {
+    for (int32_t i = 0; i < node->arg_count; i++) {
+        const gft_keras_arg_text *arg = &node->args[i];
+        if (arg->keyword && strcmp(arg->keyword, "training") == 0 && json_is_false(arg->constant))
+            return true;
+    }
+    return false;
+}
+
 /* A call of a model: what it is given becomes the results of its input layers. */
 static graft_status enter(build *b, frame *f, const gft_keras_node *node, int32_t index,
                           graft_error *err) {
@@ -193,6 +204,7 @@ static graft_status enter(build *b, frame *f, const gft_keras_node *node, int32_
                         b->r->where, layer->path, (int)s->input_count, (int)node->ref_count);
     GFT_TRY(push(b, layer->level, index, err));
     frame *inner = &b->frames[b->depth - 1];
+    inner->inference = f->inference || says_inference(node);
     for (int32_t i = 0; i < s->input_count; i++) {
         gft_value_id value = -1;
         GFT_TRY(value_of(b, f, &node->refs[i], &value, err));
@@ -268,7 +280,8 @@ static graft_status carry_out(build *b, frame *f, const gft_keras_node *node, in
                         .layer = layer,
                         .kind = source->kind,
                         .config = source->config,
-                        .module = source->module};
+                        .module = source->module,
+                        .inference = f->inference || says_inference(node)};
     if (!source->kind || !source->kind->call)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "layer '%s' of class %s is not read", layer->path,
                         layer->class_name);

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "models/keras_layers.h"
 
-#define MAX_LAYERS 100000
+#define MAX_LAYERS 20000
 
 /* "Conv2D" from "package>Conv2D". */
 static const char *class_of(const json_t *entry) {

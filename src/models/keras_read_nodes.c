@@ -9,7 +9,8 @@
 #include "models/keras_layers.h"
 #include "models/savedmodel_read.h"
 
-#define MAX_NODES 200000
+#define MAX_NODES 20000
+#define MAX_ENDS 256 /* inputs or outputs */
 
 typedef struct parser {
     gft_keras_reader *r;
@@ -74,6 +75,10 @@ static graft_status parse_ends(const parser *p, const json_t *json, gft_keras_re
                      : json_is_array(json)  ? json_array_size(json)
                      : json_is_object(json) ? json_object_size(json)
                                             : 0;
+    if (n > MAX_ENDS)
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED,
+                        "%s: a model of %zu inputs or outputs, at most are read %d", p->r->where, n,
+                        MAX_ENDS);
     gft_keras_ref *refs = gft_arena_array(p->r->arena, n, sizeof *refs);
     if (!refs)
         return gft_fail_memory(err, n * sizeof *refs, "inputs");

@@ -84,13 +84,18 @@ typedef struct source {
     const char *where;
     gft_arena *arena;
     gft_arena scratch;
+    gft_hdf5_link *links; /* of the group */
+    size_t link_count;
 } source;
 
 /* A layer's group, and the names of its datasets. */
 static graft_status open_group(source *s, const char *name, gft_hdf5_object *group,
                                const char ***names, size_t *count, graft_error *err) {
     bool found = false;
-    GFT_TRY(gft_hdf5_find(s->file, s->group, name, group, err));
+    const gft_hdf5_link *link = gft_hdf5_find_link(s->links, s->link_count, name);
+    *group = link ? link->object : GFT_HDF5_NONE;
+    if (!link) /* a name with slashes is a path */
+        GFT_TRY(gft_hdf5_find(s->file, s->group, name, group, err));
     if (*group == GFT_HDF5_NONE)
         return gft_fail(err, GRAFT_DATA_LOSS, "%s: layer '%.200s' is listed and has no group",
                         s->where, name);
@@ -187,6 +192,7 @@ graft_status gft_keras_find_legacy(const gft_hdf5 *file, gft_hdf5_object group, 
                           "%s: its weights have no list of layers "
                           "(attribute layer_names)",
                           where));
+    GFT_GOTO(gft_hdf5_links(file, group, &s.scratch, &s.links, &s.link_count, err));
     GFT_GOTO(by_name ? match_by_name(&s, layout, layers, count, &to, err)
                      : match_in_order(&s, layout, layers, count, &to, err));
 done:

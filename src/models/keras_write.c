@@ -93,7 +93,7 @@ done:
     return status;
 }
 
-/* ---- .weights.h5 ---- */
+/* ---- .weights.h5: of the model as Keras' code makes it, models within models included ---- */
 
 graft_status gft_keras_weights_write(const graft_model *model, const char *path, graft_error *err) {
     gft_kw w = {0};
@@ -103,7 +103,7 @@ graft_status gft_keras_weights_write(const graft_model *model, const char *path,
     GFT_GOTO(gft_kw_signature(model, &signature, err));
     GFT_GOTO(gft_kw_init(&w, model, signature, false, err));
     GFT_GOTO(gft_hdf5_writer_init(&out, err));
-    GFT_GOTO(gft_kw_weights(&w, &out, err));
+    GFT_GOTO(gft_kw_own_weights(&w, &out, err));
     GFT_GOTO(gft_hdf5_write_file(&out, path, err));
 done:
     gft_hdf5_writer_deinit(&out);

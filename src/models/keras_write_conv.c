@@ -65,14 +65,14 @@ static gft_kw_id conv_layer(gft_kw *w, const char *class_name, json_t *config, g
 
 /* Weights of one layer: "conv/depthwise_kernel" and "conv/pointwise_kernel". */
 static bool same_layer(const gft_kw *w, const gft_node *a, const gft_node *b) {
-    const gft_value *x = &w->graph->values[a->inputs[1]];
-    const gft_value *y = &w->graph->values[b->inputs[1]];
+    const gft_param_id x = w->param_of[a->inputs[1]];
+    const gft_param_id y = w->param_of[b->inputs[1]];
     if (strcmp(a->layer, b->layer) == 0)
         return true;
-    if (x->kind != GFT_VALUE_PARAM || y->kind != GFT_VALUE_PARAM)
+    if (x < 0 || y < 0)
         return false;
-    const char *first = w->graph->params->items[x->param].name;
-    const char *second = w->graph->params->items[y->param].name;
+    const char *first = w->graph->params->items[x].name;
+    const char *second = w->graph->params->items[y].name;
     const char *end = strrchr(first, '/');
     return end && strncmp(first, second, (size_t)(end - first) + 1) == 0 &&
            !strchr(second + (end - first) + 1, '/');
@@ -281,9 +281,8 @@ void gft_kw_emit_matmul(gft_kw *w) {
  */
 static bool left_out(const gft_kw *w, int32_t i, float number, int32_t beside) {
     const gft_value *value = &w->graph->values[w->node->inputs[i]];
-    const gft_value *other = &w->graph->values[w->node->inputs[beside]];
     const int64_t elems = gft_shape_elems(&value->desc.shape);
-    if (value->kind != GFT_VALUE_CONST || other->kind != GFT_VALUE_PARAM ||
+    if (value->kind != GFT_VALUE_CONST || gft_kw_param(w, beside) < 0 ||
         value->desc.dtype != GRAFT_F32)
         return false;
     for (int64_t k = 0; k < elems; k++) {

@@ -120,16 +120,67 @@ static graft_status count_uses(gft_kw *w, graft_error *err) {
     return GRAFT_OK;
 }
 
-static graft_status copy_graph(gft_kw *w, const gft_signature *signature, graft_error *err) {
+typedef struct shaped_param {
+    gft_value_id value;
+    gft_param_id param;
+} shaped_param;
+
+/*
+ * A parameter under another shape (Keras' one-dimensional convolutions) is a constant that lies on
+ * the parameter: computing it would forget where it comes from.
+ */
+static graft_status shape_params(gft_kw *w, shaped_param *shaped, int32_t *count,
+                                 graft_error *err) {
+    gft_graph *g = w->graph;
+    for (int32_t n = 0; n < g->node_count; n++) {
+        const gft_node *node = &g->nodes[n];
+        if (node->op != &gft_op_reshape || node->input_count != 1)
+            continue;
+        const gft_value *x = &g->values[node->inputs[0]];
+        const gft_value_id y = node->outputs[0];
+        const graft_tensor_desc desc = g->values[y].desc;
+        const gft_param_id param = x->kind == GFT_VALUE_PARAM ? x->param : -1;
+        if (param < 0 || gft_shape_elems(&desc.shape) != gft_shape_elems(&x->desc.shape))
+            continue;
+        gft_value_id id;
+        GFT_TRY(
+            gft_graph_const(g, node->name, &desc, g->params->items[param].data, false, &id, err));
+        gft_graph_replace(g, y, id);
+        gft_graph_remove(g, n);
+        shaped[(*count)++] = (shaped_param){id, param};
+        w->has_params = true;
+    }
+    return GRAFT_OK;
+}
+
+static graft_status simplify(gft_kw *w, graft_error *err) {
     const gft_rewrite_options options = {0};
+    const gft_graph *g = w->graph;
+    int32_t count = 0;
+    shaped_param *shaped = gft_arena_array(&w->arena, (size_t)g->node_count + 1, sizeof *shaped);
+    if (!shaped)
+        return gft_fail_memory(err, (size_t)g->node_count * sizeof *shaped, "parameters");
+    GFT_TRY(gft_kw_find_normals(w, err));
+    GFT_TRY(shape_params(w, shaped, &count, err));
+    GFT_TRY(gft_rewrite_fold_constants(w->graph, &options, err));
+    w->param_of = gft_arena_array(&w->arena, (size_t)g->value_count + 1, sizeof *w->param_of);
+    if (!w->param_of)
+        return gft_fail_memory(err, (size_t)g->value_count * sizeof *w->param_of, "parameters");
+    for (int32_t i = 0; i < g->value_count; i++)
+        w->param_of[i] = g->values[i].kind == GFT_VALUE_PARAM ? g->values[i].param : -1;
+    for (int32_t i = 0; i < count; i++)
+        w->param_of[shaped[i].value] = shaped[i].param;
+    return GRAFT_OK;
+}
+
+static graft_status copy_graph(gft_kw *w, const gft_signature *signature, graft_error *err) {
     if (!signature->graph)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "signature '%s': %s", signature->name,
                         signature->problem ? signature->problem : "it has no graph");
     GFT_TRY(gft_graph_clone(signature->graph, &w->graph, err));
     GFT_TRY(gft_sm_join_patterns(w->graph, err));
     GFT_TRY(gft_graph_sweep(w->graph, err));
-    GFT_TRY(gft_kw_find_normals(w, err));
-    GFT_TRY(gft_rewrite_fold_constants(w->graph, &options, err));
+    GFT_TRY(simplify(w, err));
     return count_uses(w, err);
 }
 

@@ -51,6 +51,10 @@ gft_kw_id gft_kw_in(gft_kw *w, int32_t i) {
     return layer >= 0 ? layer : gft_kw_cannot(w, "its input is a constant");
 }
 
+gft_param_id gft_kw_param(const gft_kw *w, int32_t i) {
+    return w->param_of[w->node->inputs[i]];
+}
+
 bool gft_kw_single(const gft_kw *w, gft_value_id value) {
     return w->uses[value] == 1;
 }
@@ -79,10 +83,10 @@ static const char *parameter_layer(const gft_kw *w, size_t *length) {
         "/mean",
     };
     for (int32_t i = 0; i < w->node->input_count; i++) {
-        const gft_value *value = &w->graph->values[w->node->inputs[i]];
-        if (value->kind != GFT_VALUE_PARAM)
+        const gft_param_id param = gft_kw_param(w, i);
+        if (param < 0)
             continue;
-        const char *name = w->graph->params->items[value->param].name;
+        const char *name = w->graph->params->items[param].name;
         const size_t n = strlen(name);
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
             if (ends_with(name, n, known[k])) {
@@ -274,11 +278,10 @@ void gft_kw_add_weight_data(gft_kw *w, gft_kw_id id, const gft_kw_weight *weight
 void gft_kw_add_weight(gft_kw *w, gft_kw_id id, const char *name, int32_t i,
                        const graft_shape *shape) {
     const gft_value *value = &w->graph->values[w->node->inputs[i]];
-    const bool param = value->kind == GFT_VALUE_PARAM;
-    gft_kw_weight weight = {.name = name, .desc = value->desc};
+    const gft_param_id param = gft_kw_param(w, i);
+    gft_kw_weight weight = {.name = name, .desc = value->desc, .param = param};
     weight.data = gft_graph_value_data(w->graph, w->node->inputs[i]);
-    weight.trainable = param ? w->graph->params->items[value->param].trainable : !w->has_params;
-    weight.param = param ? value->param : -1;
+    weight.trainable = param >= 0 ? w->graph->params->items[param].trainable : !w->has_params;
     if (!weight.data) {
         (void)gft_kw_cannot(w, "one of its weights is computed when the graph runs");
         return;
