@@ -76,6 +76,8 @@ typedef struct gft_kw {
     int32_t count, capacity;
     gft_kw_id *layer_of; /* per value */
     int32_t *uses;       /* per value */
+    gft_param_id
+        *param_of; /* per value: the parameter that it is, under another shape perhaps; -1 */
     gft_kw_normal *normals;
     int32_t normal_count;
     json_t *names;      /* taken ones, as keys */
@@ -113,6 +115,8 @@ const graft_tensor_desc *gft_kw_in_desc(const gft_kw *w, int32_t i);
 const graft_tensor_desc *gft_kw_out_desc(const gft_kw *w);
 /** Data of an input that is known before the graph runs, NULL if it is not. */
 const void *gft_kw_fixed(const gft_kw *w, int32_t i);
+/** The parameter that an input is; -1: a constant or computed. */
+gft_param_id gft_kw_param(const gft_kw *w, int32_t i);
 /** Nothing but the one who takes it uses the value. */
 bool gft_kw_single(const gft_kw *w, gft_value_id value);
 
@@ -216,9 +220,14 @@ GRAFT_MUST_CHECK graft_status gft_kw_order(gft_kw *w, graft_error *err);
 /* ---- keras_write_config.c, keras_write_weights.c ---- */
 /** The configuration of the whole model; NULL when out of memory. */
 json_t *gft_kw_config(const gft_kw *w);
-/** layers/<place>/vars/<n> */
+/** layers/<place>/vars/<n> of the flat model that is written. */
 GRAFT_MUST_CHECK graft_status gft_kw_weights(const gft_kw *w, gft_hdf5_writer *out,
                                              graft_error *err);
+/**
+ * The same of the model as it was in Keras' files, if it came from there and still is that model.
+ */
+GRAFT_MUST_CHECK graft_status gft_kw_own_weights(const gft_kw *w, gft_hdf5_writer *out,
+                                                 graft_error *err);
 /** model_weights/<layer>/<layer>/<variable>:0, with Keras' lists of names. */
 GRAFT_MUST_CHECK graft_status gft_kw_legacy_weights(const gft_kw *w, gft_hdf5_writer *out,
                                                     graft_error *err);

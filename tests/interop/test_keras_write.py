@@ -295,6 +295,34 @@ def test_frozen_and_nested(tmp_path):
             assert (a == b.numpy()).all()
 
 
+def test_weights_of_nested_and_flat_convolutions(tmp_path):
+    """A weights file fits the code that the model comes from: models within it, one-dimensional convolutions."""
+    layers = keras.layers
+
+    def make(seed):
+        keras.utils.set_random_seed(seed)
+        inner = keras.Sequential([keras.Input((12, 4)), layers.Conv1D(6, 3), layers.BatchNormalization()])
+        inner_input = keras.Input((10, 6))
+        inner_output = layers.SeparableConv1D(5, 3, activation="relu")(inner_input)
+        functional = keras.Model(inner_input, layers.Conv1D(5, 1)(inner_output))
+        inputs = keras.Input((12, 4))
+        x = functional(inner(layers.Conv1D(4, 1)(inputs)))
+        x = layers.Dense(3)(layers.Dropout(0.2)(layers.GlobalMaxPooling1D()(x)))
+        return keras.Model(inputs, x)
+
+    model, other = make(1), make(2)
+    x = np.random.default_rng(0).normal(0, 1, (3, 12, 4)).astype(np.float32)
+    wanted = model(x, training=False).numpy()
+    model.save(tmp_path / "in.keras")
+    other.load_weights(export(tmp_path / "in.keras", tmp_path / "out.weights.h5"))
+    close(other(x, training=False).numpy(), wanted, TOLERANCE)
+    for extension in ("keras", "h5"):  # flat, and none of it is frozen
+        path = export(tmp_path / "in.keras", tmp_path / f"out.{extension}")
+        back = keras.saving.load_model(path, compile=False)
+        close(back(x, training=False).numpy(), wanted, TOLERANCE)
+        assert len(back.trainable_weights) == len(model.trainable_weights)
+
+
 def test_trained_by_graft(tmp_path):
     """A backbone with a head that Graft has trained goes on training in Keras."""
     from PIL import Image
