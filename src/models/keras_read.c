@@ -13,6 +13,7 @@
 #include "formats/json_text.h"
 #include "formats/zip_member.h"
 #include "models/keras_layers.h"
+#include "models/savedmodel_read.h"
 
 #define MAX_CONFIG_BYTES ((size_t)256 << 20)
 #define MAX_WEIGHTS_BYTES ((size_t)8 << 30)
@@ -97,6 +98,8 @@ static graft_status add_graph(gft_keras_reader *r, graft_error *err) {
     graft_error why = {0};
     GFT_TRY(gft_graph_new(&r->model->params, &r->graph, err));
     graft_status status = gft_keras_build_graph(r, &why);
+    if (status == GRAFT_OK) /* relu6(x + 3) / 6 and the like, as other readers have them */
+        status = gft_sm_join_patterns(r->graph, &why);
     if (status != GRAFT_OK && status != GRAFT_UNIMPLEMENTED) {
         gft_graph_free(r->graph);
         return gft_fail(err, status, "%s", why.message);
