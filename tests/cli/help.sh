@@ -2,7 +2,7 @@
 # Help of every verb and sub-verb, suggestions for wrong words, exit codes 0, 1 and 2 where they belong.
 . "$(dirname "$0")/common.sh"
 
-verbs="train eval predict run summary export bench doctor"
+verbs="train eval predict run summary export convert diff bench doctor"
 hub="add list show verify lock"
 data="import pack show"
 
@@ -10,7 +10,7 @@ expect 0 --version
 says '^graft [0-9]+\.[0-9]+\.[0-9]+'
 expect 0 --help
 for verb in $verbs hub data; do says "^ +$verb +[a-z]"; done
-[ "$(grep -c '^  [a-z]' "$work/out")" -eq 10 ] || fail "graft --help lists other verbs than this test knows"
+[ "$(grep -c '^  [a-z]' "$work/out")" -eq 12 ] || fail "graft --help lists other verbs than this test knows"
 
 help_of() {
     expect 0 "$@" --help
@@ -66,7 +66,8 @@ refused 2 '--backbone is needed' train x
 refused 2 '--out is needed' train x --backbone b
 refused 2 '--input is needed' run m
 refused 2 '--output is needed' run m --input x.npz
-refused 2 "savedmodel, not 'tflite'" export a b --format tflite
+refused 2 "no format 'onnx'" export a b --format onnx
+refused 2 "tells no format" convert a b.onnx
 refused 1 'no-such-model' predict no-such-model x.png # a good command line: failed, not misused
 
 expect 0 doctor
