@@ -53,7 +53,7 @@ int32_t gft_sm_flat_output(const Tensorflow__NodeDef *node, const char *name, si
     if (strncmp(node->op, "Parse", 5) == 0)
         return gft_tf_example_output(node, name, length, number);
     for (size_t i = 0; i < sizeof OPS / sizeof OPS[0]; i++) {
-        if (strcmp(OPS[i].op, node->op) != 0)
+        if (OPS[i].op[0] != node->op[0] || strcmp(OPS[i].op, node->op) != 0)
             continue;
         for (int32_t k = 0; k < MAX_ARGUMENTS && OPS[i].arguments[k]; k++) {
             if (same(OPS[i].arguments[k], name, length))

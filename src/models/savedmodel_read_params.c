@@ -227,7 +227,7 @@ static bool follows(const partition *p, const graft_shape *whole, int64_t axis, 
 graft_status gft_sm_whole_variable(gft_sm_reader *r, gft_sm_site site, int32_t *source,
                                    graft_error *err) {
     const Tensorflow__NodeDef *node = gft_sm_node(r, site);
-    const bool v2 = strcmp(node->op, "ConcatV2") == 0;
+    const bool v2 = node->op[0] == 'C' && strcmp(node->op, "ConcatV2") == 0;
     const gft_sm_source *first = NULL;
     int32_t parts = 0;
     int64_t axis = 0;
@@ -235,7 +235,7 @@ graft_status gft_sm_whole_variable(gft_sm_reader *r, gft_sm_site site, int32_t *
     bool known = false;
     partition p = {0};
     *source = -1;
-    if ((!v2 && strcmp(node->op, "Concat") != 0) || r->source_count == 0 || !r->bundle)
+    if (r->source_count == 0 || !r->bundle || (!v2 && strcmp(node->op, "Concat") != 0))
         return GRAFT_OK;
     while (gft_sm_data_input(node, parts))
         parts++;

@@ -4,6 +4,7 @@ constant conditions, partitions, reusable modules without a signature, tags, str
 
 import json
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -445,6 +446,27 @@ def test_keras_layers_are_one_op(tmp_path):
     for op in ("gelu", "hard_swish", "relu6", "leaky_relu", "silu", "hard_sigmoid"):
         assert ops.count(op) == 1, ops
     assert not {"rsqrt", "square", "erf", "tanh", "sigmoid", "maximum", "minimum"} & set(ops), ops
+
+
+def test_keras_2_layer_norm(tmp_path):
+    """Keras 2 computes it as a batch norm over rows, whose number is not known before the model runs."""
+    script = f"""
+import tf_keras as k, numpy as np, tensorflow as tf
+k.utils.set_random_seed(3)
+m = k.Sequential([k.layers.Input((6, 5, 4)), k.layers.LayerNormalization(), k.layers.Conv2D(3, 3, activation='gelu'),
+                  k.layers.Flatten(), k.layers.Dense(8), k.layers.LayerNormalization(epsilon=1e-5, center=False)])
+rng = np.random.default_rng(2)
+m.set_weights([w + rng.normal(0, 0.3, w.shape) for w in m.get_weights()])
+m.save({str(tmp_path / 'm')!r})
+x = rng.normal(0, 1, (3, 6, 5, 4)).astype(np.float32)
+np.savez({str(tmp_path / 'xy.npz')!r}, x=x, y=m.predict(x, verbose=0))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "xy.npz") as z:
+        close(list(run(tmp_path / "m", {"x": z["x"]}, tmp_path).values())[0], z["y"], 2e-5)
+    ops = graph_ops(tmp_path / "m")
+    assert ops.count("layer_norm") == 2 and ops.count("gelu") == 1 and ops.count("reshape") == 1, ops
 
 
 # ---- bare checkpoints ----
