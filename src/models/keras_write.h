@@ -164,6 +164,7 @@ json_t *gft_kw_constant(const graft_tensor_desc *desc, const void *data);
 #define GFT_KW_DECLARE(name) void gft_kw_emit_##name(gft_kw *w)
 GFT_KW_DECLARE(conv2d); /* keras_write_conv.c */
 GFT_KW_DECLARE(depthwise_conv2d);
+GFT_KW_DECLARE(conv2d_transpose);
 GFT_KW_DECLARE(dense);
 GFT_KW_DECLARE(matmul);
 GFT_KW_DECLARE(batch_norm);
@@ -183,16 +184,20 @@ GFT_KW_DECLARE(softmax);
 GFT_KW_DECLARE(l2_normalise);
 GFT_KW_DECLARE(binary); /* keras_write_scale.c */
 GFT_KW_DECLARE(bias_add);
-GFT_KW_DECLARE(pool); /* keras_write_shape.c */
+GFT_KW_DECLARE(pool); /* keras_write_pool.c */
 GFT_KW_DECLARE(reduce);
-GFT_KW_DECLARE(pad);
+GFT_KW_DECLARE(arg);
+GFT_KW_DECLARE(resize);
+GFT_KW_DECLARE(pad); /* keras_write_shape.c */
+GFT_KW_DECLARE(mirror_pad);
+GFT_KW_DECLARE(tile);
+GFT_KW_DECLARE(block);
 GFT_KW_DECLARE(slice);
 GFT_KW_DECLARE(strided_slice);
 GFT_KW_DECLARE(concat);
 GFT_KW_DECLARE(reshape);
 GFT_KW_DECLARE(broadcast_to);
 GFT_KW_DECLARE(transpose);
-GFT_KW_DECLARE(resize);
 
 /**
  * An activation behind a layer, within it where it takes one; returns the layer that gives the
@@ -200,6 +205,8 @@ GFT_KW_DECLARE(resize);
  */
 gft_kw_id gft_kw_activate(gft_kw *w, gft_kw_id layer, const gft_op *op, float alpha,
                           const char *suffix);
+/** Lets the layer in front take the bias of the node in; false if it does not. */
+bool gft_kw_take_bias(gft_kw *w);
 /** Merges two layers: "Add", "Multiply", ...; broadcasting included. */
 gft_kw_id gft_kw_merge(gft_kw *w, const char *class_name, const char *suffix, gft_kw_id a,
                        gft_kw_id b, const graft_tensor_desc *output);
@@ -208,6 +215,9 @@ gft_kw_id gft_kw_rescale(gft_kw *w, gft_kw_id x, float scale, float offset, cons
                          const graft_tensor_desc *output);
 /** Zeros around height and width; the layer itself if there are none to add. */
 gft_kw_id gft_kw_zero_padding(gft_kw *w, gft_kw_id x, const gft_pads *pads, const char *suffix);
+/** Keras' operation: any dimension, any value; mode NULL: constant. */
+gft_kw_id gft_kw_pad(gft_kw *w, gft_kw_id x, const gft_pad_attrs *attrs, int32_t rank, float value,
+                     const char *mode, const char *suffix, const graft_tensor_desc *output);
 /* ---- keras_write_normal.c ---- */
 /** Finds the Normalization layers of the graph, before constants are computed. */
 GRAFT_MUST_CHECK graft_status gft_kw_find_normals(gft_kw *w, graft_error *err);

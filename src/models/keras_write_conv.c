@@ -196,6 +196,54 @@ void gft_kw_emit_depthwise_conv2d(gft_kw *w) {
     finish(w, id, &attrs->epilogue);
 }
 
+/* The size Keras gives: SAME in * stride, else as far as the last window reaches. */
+static bool usual_size(int64_t asked, int64_t in, int64_t stride, int64_t extent, bool same) {
+    if (!same && extent < stride)
+        return false;
+    return asked == 0 || (in >= 0 && asked == (same ? in : in - 1) * stride + (same ? 0 : extent));
+}
+
+void gft_kw_emit_conv2d_transpose(gft_kw *w) {
+    const gft_conv2d_transpose_attrs *attrs = w->node->attrs;
+    const gft_conv2d_attrs *conv = &attrs->conv;
+    const graft_shape *x = &gft_kw_in_desc(w, 0)->shape;
+    const graft_shape *filter = &gft_kw_in_desc(w, 1)->shape;
+    const bool same = conv->padding == GFT_PAD_SAME;
+    const int64_t extent_h = (filter->dims[0] - 1) * or_one(conv->dilation_h) + 1;
+    const int64_t extent_w = (filter->dims[1] - 1) * or_one(conv->dilation_w) + 1;
+    if (!gft_kw_fixed(w, 1)) {
+        (void)gft_kw_cannot(w, "its filter is computed when the graph runs");
+        return;
+    }
+    if (conv->padding == GFT_PAD_EXPLICIT || dilated_strides(conv) ||
+        !usual_size(attrs->out_h, x->dims[1], conv->stride_h, extent_h, same) ||
+        !usual_size(attrs->out_w, x->dims[2], conv->stride_w, extent_w, same)) {
+        (void)gft_kw_cannot(w, "its size is none that Keras gives");
+        return;
+    }
+    json_t *config = window(w, conv, filter->dims[0], filter->dims[1], false);
+    gft_kw_set(w, config, "filters", json_integer(filter->dims[2]));
+    const gft_kw_id id = conv_layer(w, "Conv2DTranspose", config, gft_kw_in(w, 0));
+    gft_kw_add_weight(w, id, "kernel", 1, NULL);
+    gft_kw_done(w, id);
+    if (id >= 0 && w->status == GRAFT_OK)
+        w->layers[id].takes_activation = true;
+}
+
+/* A bias right behind a transposed convolution belongs to it. */
+bool gft_kw_take_bias(gft_kw *w) {
+    const gft_value_id x = w->node->inputs[0];
+    const gft_kw_id id = w->layer_of[x];
+    if (id < 0 || !gft_kw_fixed(w, 1) || !gft_kw_single(w, x) || w->layers[id].value != x ||
+        !w->layers[id].takes_activation || w->layers[id].weight_count != 1 ||
+        strcmp(w->layers[id].class_name, "Conv2DTranspose") != 0)
+        return false;
+    gft_kw_set(w, w->layers[id].config, "use_bias", json_true());
+    gft_kw_add_weight(w, id, "bias", 1, NULL);
+    gft_kw_done(w, id);
+    return true;
+}
+
 /* ---- matrix products ---- */
 
 static gft_kw_id dense_layer(gft_kw *w, gft_kw_id x, int64_t units, bool bias) {

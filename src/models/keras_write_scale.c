@@ -186,6 +186,8 @@ void gft_kw_emit_binary(gft_kw *w) {
 void gft_kw_emit_bias_add(gft_kw *w) {
     const graft_tensor_desc *desc = gft_kw_in_desc(w, 1);
     const float *data = gft_kw_fixed(w, 1);
+    if (gft_kw_take_bias(w))
+        return;
     if (!data) {
         gft_kw_done(w, gft_kw_add_op(w, GFT_KW_NUMPY, "Add", NULL));
         return;

@@ -1,7 +1,6 @@
 /*
- * Pooling, reductions, padding, slices, joining, new shapes, other sizes.
+ * Moving numbers about: padding, slices, mirrors, joining, new shapes.
  */
-#include <float.h>
 #include <string.h>
 
 #include "base/shape.h"
@@ -40,8 +39,8 @@ gft_kw_id gft_kw_zero_padding(gft_kw *w, gft_kw_id x, const gft_pads *pads, cons
 }
 
 /* Keras' operation: any dimension, any value. */
-static gft_kw_id pad_op(gft_kw *w, gft_kw_id x, const gft_pad_attrs *attrs, int32_t rank,
-                        float value, const char *suffix, const graft_tensor_desc *output) {
+gft_kw_id gft_kw_pad(gft_kw *w, gft_kw_id x, const gft_pad_attrs *attrs, int32_t rank, float value,
+                     const char *mode, const char *suffix, const graft_tensor_desc *output) {
     json_t *widths = json_array();
     json_t *config = json_object();
     for (int32_t d = 0; d < rank; d++) {
@@ -49,6 +48,8 @@ static gft_kw_id pad_op(gft_kw *w, gft_kw_id x, const gft_pad_attrs *attrs, int3
             (void)gft_kw_no_memory(w);
     }
     gft_kw_set(w, config, "pad_width", widths);
+    if (mode)
+        gft_kw_set(w, config, "mode", json_string(mode));
     const gft_kw_spec spec = {.module = GFT_KW_NUMPY,
                               .class_name = "Pad",
                               .suffix = suffix,
@@ -70,7 +71,7 @@ void gft_kw_emit_pad(gft_kw *w) {
     for (int32_t d = 0; d < rank && !outer; d += 3)
         outer = attrs->before[d] != 0 || attrs->after[d] != 0;
     if (outer) {
-        gft_kw_done(w, pad_op(w, x, attrs, rank, attrs->value, NULL, gft_kw_out_desc(w)));
+        gft_kw_done(w, gft_kw_pad(w, x, attrs, rank, attrs->value, NULL, NULL, gft_kw_out_desc(w)));
         return;
     }
     const gft_pads pads = {attrs->before[1], attrs->after[1], attrs->before[2], attrs->after[2]};
@@ -79,77 +80,6 @@ void gft_kw_emit_pad(gft_kw *w) {
         w->layer_of[w->node->outputs[0]] = id;
     else
         gft_kw_done(w, id);
-}
-
-/* ---- pooling ---- */
-
-/* Around a maximum stands what is below all numbers. */
-static gft_kw_id pool_input(gft_kw *w, const gft_pool_attrs *attrs) {
-    const gft_kw_id x = gft_kw_in(w, 0);
-    const gft_pads *p = &attrs->pads;
-    if (x < 0 || attrs->padding != GFT_PAD_EXPLICIT ||
-        (!p->top && !p->bottom && !p->left && !p->right))
-        return x;
-    if (w->node->op == &gft_op_avg_pool)
-        return gft_kw_cannot(w, "it averages over explicit padding without counting it");
-    const gft_pad_attrs pad = {.before = {0, p->top, p->left, 0},
-                               .after = {0, p->bottom, p->right, 0}};
-    graft_tensor_desc desc = *gft_kw_in_desc(w, 0);
-    desc.shape.dims[1] = grown(desc.shape.dims[1], p->top + p->bottom);
-    desc.shape.dims[2] = grown(desc.shape.dims[2], p->left + p->right);
-    return pad_op(w, x, &pad, 4, -FLT_MAX, "_pad", &desc);
-}
-
-void gft_kw_emit_pool(gft_kw *w) {
-    const gft_pool_attrs *attrs = w->node->attrs;
-    const bool max = w->node->op == &gft_op_max_pool;
-    const gft_kw_id x = pool_input(w, attrs);
-    json_t *config = json_object();
-    gft_kw_set(w, config, "pool_size", gft_kw_pair(attrs->kernel_h, attrs->kernel_w));
-    gft_kw_set(w, config, "strides", gft_kw_pair(attrs->stride_h, attrs->stride_w));
-    gft_kw_set(w, config, "padding",
-               json_string(attrs->padding == GFT_PAD_SAME ? "same" : "valid"));
-    gft_kw_done(w, gft_kw_add1(w, max ? "MaxPooling2D" : "AveragePooling2D", NULL, config, x));
-}
-
-/* ---- reductions ---- */
-
-/* The layer that pools everything but batch and channels, NULL if there is none. */
-static const char *global_pool(const gft_op *op, int32_t rank, uint32_t axes) {
-    const bool mean = op == &gft_op_reduce_mean;
-    if (!mean && op != &gft_op_reduce_max)
-        return NULL;
-    if (rank == 4 && axes == (1u << 1 | 1u << 2))
-        return mean ? "GlobalAveragePooling2D" : "GlobalMaxPooling2D";
-    if (rank == 3 && axes == 1u << 1)
-        return mean ? "GlobalAveragePooling1D" : "GlobalMaxPooling1D";
-    return NULL;
-}
-
-void gft_kw_emit_reduce(gft_kw *w) {
-    const gft_reduce_attrs *attrs = w->node->attrs;
-    const gft_op *op = w->node->op;
-    const int32_t rank = gft_kw_in_desc(w, 0)->shape.rank;
-    const char *layer = global_pool(op, rank, attrs->axes);
-    json_t *config = json_object();
-    if (attrs->keep_dims)
-        gft_kw_set(w, config, "keepdims", json_true());
-    if (layer) {
-        gft_kw_done(w, gft_kw_add1(w, layer, NULL, config, gft_kw_in(w, 0)));
-        return;
-    }
-    int64_t axes[GRAFT_MAX_RANK];
-    int32_t count = 0;
-    for (int32_t d = 0; d < rank; d++) {
-        if (attrs->axes >> d & 1u)
-            axes[count++] = d;
-    }
-    gft_kw_set(w, config, "axis", gft_kw_ints(axes, count));
-    gft_kw_done(w, gft_kw_add_op(w, GFT_KW_NUMPY,
-                                 op == &gft_op_reduce_mean  ? "Mean"
-                                 : op == &gft_op_reduce_sum ? "Sum"
-                                                            : "Max",
-                                 config));
 }
 
 /* ---- slices ---- */
@@ -264,6 +194,26 @@ void gft_kw_emit_strided_slice(gft_kw *w) {
     get_item(w, key);
 }
 
+/* ---- mirrors and copies ---- */
+
+void gft_kw_emit_mirror_pad(gft_kw *w) {
+    const gft_mirror_pad_attrs *attrs = w->node->attrs;
+    gft_pad_attrs pad = {.value = 0.0f};
+    memcpy(pad.before, attrs->before, sizeof pad.before);
+    memcpy(pad.after, attrs->after, sizeof pad.after);
+    gft_kw_done(w,
+                gft_kw_pad(w, gft_kw_in(w, 0), &pad, gft_kw_in_desc(w, 0)->shape.rank, 0.0f,
+                           attrs->symmetric ? "symmetric" : "reflect", NULL, gft_kw_out_desc(w)));
+}
+
+void gft_kw_emit_tile(gft_kw *w) {
+    const gft_tile_attrs *attrs = w->node->attrs;
+    json_t *config = json_object();
+    gft_kw_set(w, config, "repeats",
+               gft_kw_ints(attrs->multiples, gft_kw_in_desc(w, 0)->shape.rank));
+    gft_kw_done(w, gft_kw_add_op(w, GFT_KW_NUMPY, "Tile", config));
+}
+
 /* ---- joining ---- */
 
 void gft_kw_emit_concat(gft_kw *w) {
@@ -349,6 +299,46 @@ void gft_kw_emit_reshape(gft_kw *w) {
     gft_kw_done(w, gft_kw_add(w, &spec));
 }
 
+/*
+ * (H,W,B*B*C) as (H,W,B,B,C), turned to (H,B,W,B,C), as (H*B,W*B,C); the other way round likewise.
+ */
+void gft_kw_emit_block(gft_kw *w) {
+    const gft_block_attrs *attrs = w->node->attrs;
+    const bool grow = w->node->op == &gft_op_depth_to_space;
+    const graft_shape *x = &gft_kw_in_desc(w, 0)->shape;
+    const graft_shape *y = &gft_kw_out_desc(w)->shape;
+    const int64_t b = attrs->block;
+    const int64_t h = grow ? x->dims[1] : y->dims[1];
+    const int64_t v = grow ? x->dims[2] : y->dims[2];
+    const int64_t c = grow ? y->dims[3] : x->dims[3];
+    if (h < 0 || v < 0 || c < 0) {
+        (void)gft_kw_cannot(w, "the picture's size is not known before it runs");
+        return;
+    }
+    const graft_shape apart = {6, {x->dims[0], h, grow ? v : b, grow ? b : v, b, c}};
+    const graft_shape turned = {6, {x->dims[0], h, apart.dims[3], apart.dims[2], b, c}};
+    const graft_shape shapes[2] = {apart, turned};
+    gft_kw_id id = gft_kw_in(w, 0);
+    for (int i = 0; i < 2; i++) {
+        json_t *config = json_object();
+        if (i == 0)
+            gft_kw_set(w, config, "target_shape", gft_kw_ints(apart.dims + 1, 5));
+        else
+            gft_kw_set(w, config, "dims", gft_kw_ints((const int64_t[]){1, 3, 2, 4, 5}, 5));
+        const gft_kw_spec spec = {.class_name = i ? "Permute" : "Reshape",
+                                  .suffix = i ? "_turned" : "_apart",
+                                  .config = config,
+                                  .inputs = &id,
+                                  .input_count = 1,
+                                  .output = gft_desc_f32(shapes[i])};
+        const gft_kw_id next = gft_kw_add(w, &spec);
+        id = next;
+    }
+    json_t *config = json_object();
+    gft_kw_set(w, config, "target_shape", gft_kw_ints(y->dims + 1, 3));
+    gft_kw_done(w, gft_kw_add1(w, "Reshape", NULL, config, id));
+}
+
 void gft_kw_emit_broadcast_to(gft_kw *w) {
     const gft_shape_attrs *attrs = w->node->attrs;
     const graft_shape *y = &gft_kw_out_desc(w)->shape;
@@ -381,33 +371,4 @@ void gft_kw_emit_transpose(gft_kw *w) {
     }
     gft_kw_set(w, config, "axes", gft_kw_ints(axes, rank));
     gft_kw_done(w, gft_kw_add_op(w, GFT_KW_NUMPY, "Transpose", config));
-}
-
-/* ---- other sizes ---- */
-
-/* Nearest by a whole factor repeats pixels: then half pixels make no difference. */
-void gft_kw_emit_resize(gft_kw *w) {
-    const gft_resize_attrs *attrs = w->node->attrs;
-    const graft_shape *x = &gft_kw_in_desc(w, 0)->shape;
-    const bool nearest = attrs->mode == GFT_RESIZE_NEAREST;
-    const bool whole = x->dims[1] > 0 && x->dims[2] > 0 && attrs->height % x->dims[1] == 0 &&
-                       attrs->width % x->dims[2] == 0;
-    const bool half = attrs->half_pixel_centers && !attrs->align_corners;
-    json_t *config = json_object();
-    if ((!nearest && attrs->mode != GFT_RESIZE_BILINEAR) || attrs->align_corners ||
-        (!half && !(nearest && whole))) {
-        json_decref(config);
-        (void)gft_kw_cannot(w, "Keras resizes with half pixel centres, nearest or bilinear");
-        return;
-    }
-    gft_kw_set(w, config, "interpolation", json_string(nearest ? "nearest" : "bilinear"));
-    if (whole) {
-        gft_kw_set(w, config, "size",
-                   gft_kw_pair(attrs->height / x->dims[1], attrs->width / x->dims[2]));
-    } else {
-        gft_kw_set(w, config, "height", json_integer(attrs->height));
-        gft_kw_set(w, config, "width", json_integer(attrs->width));
-    }
-    gft_kw_done(w,
-                gft_kw_add1(w, whole ? "UpSampling2D" : "Resizing", NULL, config, gft_kw_in(w, 0)));
 }

@@ -156,6 +156,67 @@ def test_file_is_as_any_other(kinds, tmp_path):
     keras.saving.load_model(path, compile=False)
 
 
+# ---- TensorFlow's ops one by one: a SavedModel of a function, as Keras layers ----
+
+PICTURE = [None, 6, 8, 4]
+ROWS = [None, 5]
+FILTER = np.random.default_rng(2).normal(0, 0.5, (3, 3, 5, 4)).astype(np.float32)
+BIAS = np.arange(5, dtype=np.float32)
+OPS = {
+    "conv_transpose_same": (
+        PICTURE,
+        lambda x: tf.nn.bias_add(
+            tf.nn.conv2d_transpose(x, FILTER, tf.stack([tf.shape(x)[0], 12, 16, 5]), 2), BIAS
+        ),
+    ),
+    "conv_transpose_valid": (
+        PICTURE,
+        lambda x: tf.nn.conv2d_transpose(x, FILTER, tf.stack([tf.shape(x)[0], 13, 17, 5]), 2, "VALID"),
+    ),
+    "depth_to_space": (PICTURE, lambda x: tf.nn.depth_to_space(x, 2)),
+    "space_to_depth": (PICTURE, lambda x: tf.nn.space_to_depth(x, 2)),
+    "tile": (PICTURE, lambda x: tf.tile(x, [1, 2, 1, 3])),
+    "mirror": (PICTURE, lambda x: tf.pad(x, [[0, 0], [2, 1], [0, 3], [0, 0]], "REFLECT")),
+    "mirror_edge": (PICTURE, lambda x: tf.pad(x, [[0, 0], [2, 1], [0, 3], [1, 0]], "SYMMETRIC")),
+    "argmax": (ROWS, lambda x: tf.argmax(x, -1)),
+    "argmin": (ROWS, lambda x: tf.argmin(x, -1, tf.int32)),
+    "minimum": (PICTURE, lambda x: tf.reduce_min(x, [1, 3])),
+    "product": (PICTURE, lambda x: tf.reduce_prod(x, 3, True)),
+    "clip": (ROWS, lambda x: tf.clip_by_value(x, -0.5, 0.75)),
+    "clip_relu": (ROWS, lambda x: tf.clip_by_value(x, 0.0, 0.75)),
+    "power": (ROWS, lambda x: tf.pow(tf.abs(x) + 0.5, 1.5)),
+    "select": (ROWS, lambda x: tf.where(x > 0.25, x * 3.0, -1.0)),
+    "rounding": (ROWS, lambda x: tf.floor(x * 3.0) + tf.math.ceil(x) * tf.round(x) - tf.sign(x)),
+    "waves": (ROWS, lambda x: tf.sin(x) * tf.cos(x) + tf.math.expm1(x) - tf.math.log1p(tf.abs(x))),
+    "elu": (ROWS, lambda x: tf.nn.elu(x) + tf.nn.selu(x) + tf.nn.softplus(x) + tf.nn.softsign(x)),
+    "gelu": (ROWS, lambda x: tf.nn.gelu(x) + tf.nn.gelu(x, approximate=True)),
+    "constant_first": (ROWS, lambda x: 2.0 - x + 3.0 / (tf.abs(x) + 1.0)),
+    "channels": (PICTURE, lambda x: (x - [1.0, 2.0, 3.0, 4.0]) / [2.0, 3.0, 4.0, 5.0]),
+    "wider_constant": (ROWS, lambda x: tf.maximum(x[:, :1], BIAS)),
+    "rows_and_picture": (PICTURE, lambda x: x + tf.reduce_mean(x, [0, 1])),
+    "gate": (PICTURE, lambda x: x * tf.sigmoid(tf.reduce_mean(x, [1, 2], True))),
+    "squeeze": (PICTURE, lambda x: tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [-1, 4, 48])),
+    "batch_matmul": (PICTURE, lambda x: tf.matmul(x, x, transpose_a=True)),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_op(name, tmp_path):
+    shape, function = OPS[name]
+    module = tf.Module()
+    module.f = tf.function(lambda x: {"y": function(x)}, [tf.TensorSpec(shape, tf.float32, "x")])
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.f.get_concrete_function())
+    x = np.random.default_rng(4).normal(0, 1, [3, *shape[1:]]).astype(np.float32)
+    wanted = function(tf.constant(x)).numpy()
+    for extension in ("keras", "h5"):
+        path = export(tmp_path / "saved", tmp_path / f"out.{extension}")
+        (found,) = predict(keras.saving.load_model(path, compile=False), {"x": x})
+        if np.issubdtype(wanted.dtype, np.integer):
+            assert found.dtype == wanted.dtype and (found == wanted).all()
+        else:
+            close(found, wanted, TOLERANCE)
+
+
 # ---- files of Keras, through Graft, back to Keras ----
 
 
