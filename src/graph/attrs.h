@@ -234,8 +234,8 @@ typedef struct gft_block_attrs {
     int64_t block;
 } gft_block_attrs;
 
-/* space_to_batch (N,H,W,C) -> (N*BH*BW,(H+pads)/BH,(W+pads)/BW,C), zeros as padding; batch_to_space undoes it, pads
- * being what is cropped. */
+/* space_to_batch (N,H,W,C) -> (N*BH*BW,(H+pads)/BH,(W+pads)/BW,C), zeros as padding (bottom or
+ * right -1: up to whole blocks); batch_to_space undoes it, pads being what is cropped. */
 typedef struct gft_space_batch_attrs {
     int64_t block_h, block_w;
     gft_pads pads;

@@ -24,11 +24,11 @@ graft_status gft_tf_import_depth_to_space(gft_tf_import *m, graft_error *err) {
 }
 
 /*
- * Blocks and pads of one or two dimensions; of one, as its width. SAME asks for pads that only a
- * run knows.
+ * Blocks and pads of one or two dimensions; of one, as its width. Where pictures are of any size,
+ * the pads at the end are known in a run only: -1.
  */
 static graft_status blocks_of(const gft_tf_import *m, gft_space_batch_attrs *a, int32_t *dims,
-                              bool *open, graft_error *err) {
+                              graft_error *err) {
     gft_tf_ints block;
     gft_tf_ints pads;
     GFT_TRY(gft_tf_need_known(m, 1, "blocks", &block, err));
@@ -37,9 +37,11 @@ static graft_status blocks_of(const gft_tf_import *m, gft_space_batch_attrs *a, 
     if (block.count < 1 || block.count > 2 || pads.count != 2 * block.count)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "it has %d block dimensions, 1 and 2 are read",
                         block.count);
-    *open = false;
-    for (int32_t i = 0; i < pads.count; i++)
-        *open = *open || pads.values[i] == GFT_TF_UNKNOWN;
+    for (int32_t i = 0; i < pads.count; i++) {
+        if (pads.values[i] == GFT_TF_UNKNOWN && i % 2 == 0)
+            return gft_tf_refuse("its paddings depend on a dimension that is not known", err);
+        pads.values[i] = pads.values[i] == GFT_TF_UNKNOWN ? -1 : pads.values[i];
+    }
     const int32_t w = block.count - 1;
     a->block_h = w == 0 ? 1 : block.values[0];
     a->block_w = block.values[w];
@@ -61,13 +63,10 @@ static graft_status flat(gft_tf_import *m, gft_value_id x, bool widen, gft_value
 graft_status gft_tf_import_space_to_batch(gft_tf_import *m, graft_error *err) {
     gft_space_batch_attrs attrs = {0};
     int32_t dims;
-    bool open;
     gft_value_id x;
-    GFT_TRY(blocks_of(m, &attrs, &dims, &open, err));
+    GFT_TRY(blocks_of(m, &attrs, &dims, err));
     GFT_TRY(gft_tf_take(m, 0, &x, err));
     const int32_t rank = m->graph->values[x].desc.shape.rank;
-    if (open)
-        return gft_tf_refuse("its paddings depend on a dimension that is not known", err);
     if (rank != dims + 2)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "%d block dimensions of a tensor of rank %d",
                         dims, rank);
@@ -101,14 +100,21 @@ static graft_status dilated(gft_tf_import *m, gft_value_id x, const gft_space_ba
     const gft_pads rest = {pads->pads.top - crops->pads.top, pads->pads.bottom - crops->pads.bottom,
                            pads->pads.left - crops->pads.left,
                            pads->pads.right - crops->pads.right};
+    const graft_shape *filter = &m->graph->values[conv->inputs[1]].desc.shape;
+    const int64_t total_h = (filter->dims[0] - 1) * pads->block_h;
+    const int64_t total_w = (filter->dims[1] - 1) * pads->block_w;
+    const bool open = pads->pads.bottom < 0 || pads->pads.right < 0 || crops->pads.bottom < 0 ||
+                      crops->pads.right < 0;
     if (pads->block_h != crops->block_h || pads->block_w != crops->block_w || rest.top < 0 ||
-        rest.bottom < 0 || rest.left < 0 || rest.right < 0)
+        rest.left < 0 || (!open && (rest.bottom < 0 || rest.right < 0)))
         return GRAFT_OK;
+    if (open && (rest.top != total_h / 2 || rest.left != total_w / 2))
+        return GRAFT_OK; /* for pictures of any size, SAME is what is written like this */
     attrs.dilation_h = pads->block_h;
     attrs.dilation_w = pads->block_w;
     const bool padded = rest.top + rest.bottom + rest.left + rest.right > 0;
-    attrs.padding = padded ? GFT_PAD_EXPLICIT : GFT_PAD_VALID;
-    attrs.pads = rest;
+    attrs.padding = open ? GFT_PAD_SAME : padded ? GFT_PAD_EXPLICIT : GFT_PAD_VALID;
+    attrs.pads = open ? (gft_pads){0, 0, 0, 0} : rest;
     const gft_value_id inputs[2] = {cut->inputs[0], conv->inputs[1]};
     *done = true;
     return gft_tf_append(m, conv->op, &attrs, inputs, 2, out, err);
@@ -117,19 +123,18 @@ static graft_status dilated(gft_tf_import *m, gft_value_id x, const gft_space_ba
 graft_status gft_tf_import_batch_to_space(gft_tf_import *m, graft_error *err) {
     gft_space_batch_attrs attrs = {0};
     int32_t dims;
-    bool open;
     bool done = false;
     gft_value_id x;
-    GFT_TRY(blocks_of(m, &attrs, &dims, &open, err));
+    GFT_TRY(blocks_of(m, &attrs, &dims, err));
     GFT_TRY(gft_tf_take(m, 0, &x, err));
     const int32_t rank = m->graph->values[x].desc.shape.rank;
-    if (open)
-        return gft_tf_refuse("what it crops depends on a dimension that is not known", err);
     if (rank != dims + 2)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "%d block dimensions of a tensor of rank %d",
                         dims, rank);
     if (dims == 2)
         GFT_TRY(dilated(m, x, &attrs, &done, &x, err));
+    if (!done && (attrs.pads.bottom < 0 || attrs.pads.right < 0))
+        return gft_tf_refuse("what it crops depends on a dimension that is not known", err);
     if (dims == 1)
         GFT_TRY(flat(m, x, true, &x, err));
     if (!done)

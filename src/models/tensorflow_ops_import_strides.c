@@ -69,32 +69,57 @@ static graft_status spread(strides *s, int32_t rank, graft_error *err) {
     return GRAFT_OK;
 }
 
-/* Of a shape: integers stay integers. */
-static bool fold_strides(const gft_tf_import *m, const strides *s, gft_tf_ints *y) {
-    gft_tf_ints x;
-    if (m->inputs[0]->kind == GFT_TF_GRAPH || !gft_tf_operand_of(m, 0, &x) || x.rank != 1 ||
-        s->attrs.stride[0] == 0)
-        return false;
-    const int64_t step = s->attrs.stride[0];
-    int64_t at = s->attrs.begin[0];
-    int64_t end = s->attrs.end[0];
-    *y = (gft_tf_ints){.rank = 1, .dtype = x.dtype};
-    at += at < 0 && at > INT64_MIN ? x.count : 0;
-    if (s->attrs.shrink_mask & 1u) {
-        if (at < 0 || at >= x.count)
-            return false;
-        y->rank = 0;
-        return gft_tf_ints_push(y, &x, (int32_t)at);
+/* The indices along one dimension that a slice takes; -1: too many, or one that is not there. */
+static int32_t indices_of(const gft_strided_slice_attrs *a, int32_t dim, int64_t size,
+                          int32_t out[GFT_TF_MAX_INTS]) {
+    const int64_t step = a->stride[dim];
+    int64_t at = a->begin[dim];
+    int64_t end = a->end[dim];
+    int32_t count = 0;
+    if (step == 0)
+        return -1;
+    at += at < 0 && at > INT64_MIN ? size : 0;
+    if (a->shrink_mask >> dim & 1u) {
+        out[0] = (int32_t)at;
+        return at < 0 || at >= size ? -1 : 1;
     }
-    end += end < 0 && end > INT64_MIN ? x.count : 0;
-    at = step > 0 ? gft_i64_max(at, 0) : gft_i64_min(at, x.count - 1);
-    end = step > 0 ? gft_i64_min(end, x.count) : gft_i64_max(end, -1);
+    end += end < 0 && end > INT64_MIN ? size : 0;
+    at = step > 0 ? gft_i64_max(at, 0) : gft_i64_min(at, size - 1);
+    end = step > 0 ? gft_i64_min(end, size) : gft_i64_max(end, -1);
     for (; step > 0 ? at < end : at > end; at += step) {
-        (void)gft_tf_ints_push(y, &x, (int32_t)at);
-        if (step > x.count || step < -(int64_t)x.count)
+        if (count == GFT_TF_MAX_INTS)
+            return -1;
+        out[count++] = (int32_t)at;
+        if (step > size || step < -size)
             break;
     }
-    return s->after.rank == 1;
+    return count;
+}
+
+/* Of a shape, or of rows of paddings: integers stay integers. */
+static bool fold_strides(const gft_tf_import *m, const strides *s, gft_tf_ints *y) {
+    gft_tf_ints x;
+    int32_t rows[GFT_TF_MAX_INTS] = {0};
+    int32_t cols[GFT_TF_MAX_INTS];
+    if (m->inputs[0]->kind == GFT_TF_GRAPH || !gft_tf_operand_of(m, 0, &x) || x.rank < 1 ||
+        s->new_axis_mask != 0)
+        return false;
+    const graft_shape shape = gft_tf_ints_shape(&x);
+    const int32_t last = shape.rank - 1;
+    const int32_t row_count = last == 0 ? 1 : indices_of(&s->attrs, 0, shape.dims[0], rows);
+    const int32_t col_count = indices_of(&s->attrs, last, shape.dims[last], cols);
+    if (row_count < 0 || col_count < 0)
+        return false;
+    *y = (gft_tf_ints){
+        .rank = s->after.rank, .cols = s->after.rank == 2 ? col_count : 0, .dtype = x.dtype};
+    for (int32_t r = 0; r < row_count; r++) {
+        for (int32_t c = 0; c < col_count; c++) {
+            const int32_t from = (last == 0 ? 0 : rows[r] * x.cols) + cols[c];
+            if (!gft_tf_ints_push(y, &x, from))
+                return false;
+        }
+    }
+    return true;
 }
 
 graft_status gft_tf_import_strided_slice(gft_tf_import *m, graft_error *err) {
@@ -115,7 +140,7 @@ graft_status gft_tf_import_strided_slice(gft_tf_import *m, graft_error *err) {
     if (s.begin.count != s.end.count || s.begin.count != s.step.count)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT, "its bounds and strides are not equally many");
     GFT_TRY(spread(&s, x.shape.rank, err));
-    if (x.shape.rank == 1 && fold_strides(m, &s, &folded))
+    if (x.shape.rank <= 2 && fold_strides(m, &s, &folded))
         return gft_tf_set_ints(m, &folded, err);
     GFT_TRY(gft_tf_take(m, 0, &in, err));
     GFT_TRY(gft_tf_append(m, &gft_op_strided_slice, &s.attrs, &in, 1, &out, err));

@@ -65,6 +65,8 @@ graft_status gft_tf_emit_space_to_batch(gft_tf_emit *e, graft_error *err) {
     const int64_t block[2] = {attrs->block_h, attrs->block_w};
     const int64_t around[4] = {attrs->pads.top, attrs->pads.bottom, attrs->pads.left,
                                attrs->pads.right};
+    if (around[1] < 0 || around[3] < 0)
+        return gft_tf_cannot(e, "its padding goes up to whole blocks", err);
     const char *shape = gft_tf_const_ints(e->nodes, "block_shape", block, 2);
     const char *pads = pairs(e->nodes, around, 2);
     if (!pads && !e->nodes->pb->failed)

@@ -20,14 +20,15 @@ typedef struct batch_state {
     size_t bytes; /* of a pixel */
 } batch_state;
 
-static graft_status check(const gft_infer *in, graft_error *err) {
+/* least: -1 where a side may be left open. */
+static graft_status check(const gft_infer *in, int64_t least, graft_error *err) {
     const gft_space_batch_attrs *a = in->attrs;
     GFT_TRY(gft_infer_like(in, err));
     GFT_TRY(gft_check_rank(in, 0, 4, err));
     const int64_t limit = (int64_t)1 << 31;
     const gft_pads *p = &a->pads;
     if (a->block_h < 1 || a->block_w < 1 || a->block_h > 1 << 15 || a->block_w > 1 << 15 ||
-        p->top < 0 || p->bottom < 0 || p->left < 0 || p->right < 0 || p->top > limit ||
+        p->top < 0 || p->bottom < least || p->left < 0 || p->right < least || p->top > limit ||
         p->bottom > limit || p->left > limit || p->right > limit)
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "blocks of %" PRId64 "x%" PRId64 " or their padding", a->block_h,
@@ -46,15 +47,18 @@ static graft_status misfit(const gft_infer *in, graft_error *err) {
 
 static graft_status to_batch_infer(const gft_infer *in, graft_error *err) {
     const gft_space_batch_attrs *a = in->attrs;
-    GFT_TRY(check(in, err));
+    GFT_TRY(check(in, -1, err));
     graft_shape *y = &in->outputs[0].shape;
-    const int64_t pads[2] = {a->pads.top + a->pads.bottom, a->pads.left + a->pads.right};
+    const int64_t before[2] = {a->pads.top, a->pads.left};
+    const int64_t after[2] = {a->pads.bottom, a->pads.right};
     const int64_t blocks[2] = {a->block_h, a->block_w};
     for (int32_t i = 0; i < 2; i++) {
         int64_t *dim = &y->dims[1 + i];
         if (*dim < 0)
             continue;
-        if (__builtin_add_overflow(*dim, pads[i], dim) || *dim % blocks[i] != 0)
+        const int64_t more = after[i] >= 0 ? after[i] : blocks[i] - 1;
+        if (__builtin_add_overflow(*dim, before[i] + more, dim) ||
+            (after[i] >= 0 && *dim % blocks[i] != 0))
             return misfit(in, err);
         *dim /= blocks[i];
     }
@@ -65,7 +69,7 @@ static graft_status to_batch_infer(const gft_infer *in, graft_error *err) {
 
 static graft_status to_space_infer(const gft_infer *in, graft_error *err) {
     const gft_space_batch_attrs *a = in->attrs;
-    GFT_TRY(check(in, err));
+    GFT_TRY(check(in, 0, err));
     graft_shape *y = &in->outputs[0].shape;
     const int64_t crops[2] = {a->pads.top + a->pads.bottom, a->pads.left + a->pads.right};
     const int64_t blocks[2] = {a->block_h, a->block_w};
@@ -166,6 +170,9 @@ const gft_op gft_op_batch_to_space = {.name = "batch_to_space",
                                       .run = to_space_run};
 
 graft_status gft_grad_space_to_batch(gft_grad *grad, graft_error *err) {
+    const gft_space_batch_attrs *attrs = gft_grad_attrs(grad);
+    if (attrs->pads.bottom < 0 || attrs->pads.right < 0)
+        return gft_fail(err, GRAFT_UNIMPLEMENTED, "gradient of padding up to whole blocks");
     return gft_grad_node(grad, &gft_op_batch_to_space, gft_grad_attrs(grad), &grad->output_grads[0],
                          1, &grad->input_grads[0], err);
 }

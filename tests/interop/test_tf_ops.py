@@ -165,6 +165,10 @@ GROUPS = {
             [2, 2],
             [[0, 0], [0, 0]],
         ),
+        "dilated_open": lambda d: atrous(d["o"], weights(3, 3, 4, 5), 2),
+        "dilated_depthwise": lambda d: atrous(
+            d["o"], weights(3, 3, 4, 1), 3, tf.nn.depthwise_conv2d, [1] * 4
+        ),
         "MirrorPad": lambda d: tf.pad(d["x"], [[0, 0], [2, 1], [0, 3], [0, 0]], "REFLECT"),
         "MirrorPad_s": lambda d: tf.pad(d["x"], [[0, 0], [2, 6], [0, 3], [1, 0]], "SYMMETRIC"),
         "Pad": lambda d: tf.pad(d["x"], [[0, 0], [2, 1], [0, 3], [0, 0]]),
@@ -301,6 +305,15 @@ GROUPS = {
 
 def first(op):
     return "features" if op in ("Relu", "Relu6", "Elu", "Selu", "Softplus", "Softsign") else "x"
+
+
+def atrous(x, filters, rate, conv=tf.nn.conv2d, strides=1):
+    """SAME with holes, for pictures of any size, as TensorFlow 1 wrote it."""
+    pad = (filters.shape[0] - 1) * rate
+    ends = [[pad // 2, pad - pad // 2]] * 2
+    paddings, crops = tf.required_space_to_batch_paddings(tf.shape(x)[1:3], [rate, rate], ends)
+    y = conv(tf.space_to_batch(x, [rate, rate], paddings), filters, strides, "VALID")
+    return tf.batch_to_space(y, [rate, rate], crops)
 
 
 def heads(t):
