@@ -623,6 +623,31 @@ static void read_back(void **state) {
     }
 }
 
+/* The 1st, 2nd, ... allocation fails until all succeed: one clear status, nothing left behind. */
+static void out_of_memory(void **state) {
+    (void)state;
+    static const write_fn writers[] = {gft_keras_write, gft_keras_h5_write,
+                                       gft_keras_weights_write};
+    graft_model *model = NULL;
+    OK(make_model("pair", &model, err));
+    for (size_t f = 0; f < 3; f++) {
+        const char *path = in_folder("memory");
+        for (int64_t n = 1;; n++) {
+            graft_error why = {0};
+            assert_true(n < 100000);
+            gft_alloc_fail_after(n);
+            const graft_status status = writers[f](model, path, &why);
+            gft_alloc_fail_after(0);
+            if (status == GRAFT_OK)
+                break;
+            assert_int_equal(status, GRAFT_RESOURCE_EXHAUSTED);
+            assert_false(gft_file_exists(path));
+        }
+        OK(gft_tree_remove(path, err));
+    }
+    graft_model_free(model);
+}
+
 /* ---- refusals ---- */
 
 static void refusals(void **state) {
@@ -685,6 +710,7 @@ int main(void) {
         cmocka_unit_test(fused_activation),
         cmocka_unit_test(every_kind),
         cmocka_unit_test(read_back),
+        cmocka_unit_test(out_of_memory),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
