@@ -20,12 +20,11 @@ static graft_status broken(const gft_sm_reader *r, int32_t frame, const char *te
                     gft_sm_where(r, frame), text);
 }
 
+/* Control inputs come behind all others. */
 const char *gft_sm_data_input(const Tensorflow__NodeDef *node, int32_t number) {
-    for (size_t i = 0; i < node->n_input && number >= 0; i++) {
-        if (node->input[i][0] != '^' && number-- == 0)
-            return node->input[i];
-    }
-    return NULL;
+    if (number < 0 || (size_t)number >= node->n_input || node->input[number][0] == '^')
+        return NULL;
+    return node->input[number];
 }
 
 const char *gft_sm_result(const gft_sm_body *body, int32_t output) {
