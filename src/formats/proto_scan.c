@@ -323,13 +323,13 @@ static graft_status take_bytes(scan *s, const ProtobufCFieldDescriptor *field, u
     frame *top = &s->frames[s->depth - 1];
     uint64_t bytes;
     GFT_TRY(read_varint(&s->in, &bytes, "a length", err));
-    if (bytes > top->end - s->in.at)
+    if (s->in.at > top->end || bytes > top->end - s->in.at)
         return gft_fail(
             err, GRAFT_DATA_LOSS,
             "%s: byte %zu: field %s.%s of %llu bytes, but %zu are left: the file is cut or is not "
             "what its name says",
             s->in.where, s->in.at, top->type->short_name, field ? field->name : "(unknown)",
-            (unsigned long long)bytes, top->end - s->in.at);
+            (unsigned long long)bytes, s->in.at > top->end ? 0 : top->end - s->in.at);
     const bool message = field && field->type == PROTOBUF_C_TYPE_MESSAGE;
     if (message && s->limits->part == GFT_PROTO_GRAPH && bytes > 0 &&
         field->descriptor == &tensorflow__function_def__descriptor)

@@ -214,6 +214,86 @@ static void tensor_bytes_stay_in_the_file(void **state) {
     temp_dir_remove(&dir);
 }
 
+/* A length whose own bytes run past the end of the message it stands in. */
+static void length_past_the_end(void **state) {
+    (void)state;
+    static const uint8_t bytes[] = {0x0a, 0x02, 0x2a, 0x80, 0x01};
+    const gft_proto_limits *const limits[] = {&gft_proto_limits_default, &gft_proto_limits_graph};
+    for (size_t i = 0; i < 2; i++) {
+        graft_error err;
+        uint8_t *copy = exact(bytes, sizeof bytes);
+        assert_failed(gft_proto_scan(&tensorflow__graph_def__descriptor, copy, sizeof bytes,
+                                     limits[i], "a graph", NULL, &err),
+                      &err, GRAFT_DATA_LOSS);
+        assert_non_null(strstr(err.message, "attr of 128 bytes, but 0 are left"));
+        free(copy);
+    }
+}
+
+/* Functions stay in the file until they are asked for; the runtime's attributes are left out. */
+static void functions_stay_in_the_file(void **state) {
+    (void)state;
+    graft_error err;
+    gft_arena arena;
+    gft_buffer b;
+    gft_arena_init(&arena);
+    gft_buffer_init(&b, 1 << 16);
+    Tensorflow__GraphDef graph = TENSORFLOW__GRAPH_DEF__INIT;
+    Tensorflow__FunctionDefLibrary library = TENSORFLOW__FUNCTION_DEF_LIBRARY__INIT;
+    Tensorflow__FunctionDef function = TENSORFLOW__FUNCTION_DEF__INIT;
+    Tensorflow__OpDef signature = TENSORFLOW__OP_DEF__INIT;
+    Tensorflow__NodeDef node = TENSORFLOW__NODE_DEF__INIT;
+    Tensorflow__NodeDef__AttrEntry entries[3];
+    Tensorflow__AttrValue value = TENSORFLOW__ATTR_VALUE__INIT;
+    Tensorflow__NodeDef__AttrEntry *attr[3];
+    static char *const keys[] = {"T", "_class", "_graft_layer"};
+    Tensorflow__FunctionDef *functions[] = {&function};
+    Tensorflow__NodeDef *nodes[] = {&node};
+    value.value_case = TENSORFLOW__ATTR_VALUE__VALUE_TYPE;
+    value.type = 1;
+    for (size_t i = 0; i < 3; i++) {
+        entries[i] = (Tensorflow__NodeDef__AttrEntry)TENSORFLOW__NODE_DEF__ATTR_ENTRY__INIT;
+        entries[i].key = keys[i];
+        entries[i].value = &value;
+        attr[i] = &entries[i];
+    }
+    node.name = "relu";
+    node.op = "Relu";
+    node.attr = attr;
+    node.n_attr = 3;
+    signature.name = "inner";
+    function.signature = &signature;
+    function.node_def = nodes;
+    function.n_node_def = 1;
+    library.function = functions;
+    library.n_function = 1;
+    graph.library = &library;
+    assert_int_equal(gft_proto_append(&b, &graph.base, &err), GRAFT_OK);
+    ProtobufCMessage *message = NULL;
+    assert_int_equal(gft_proto_unpack(&tensorflow__graph_def__descriptor, b.data, b.bytes,
+                                      &gft_proto_limits_graph, "a graph", &arena, &message, &err),
+                     GRAFT_OK);
+    const Tensorflow__FunctionDef *f =
+        ((const Tensorflow__GraphDef *)message)->library->function[0];
+    assert_string_equal(f->signature->name, "inner");
+    assert_int_equal(f->n_node_def, 0);
+    const gft_map map = {b.data, b.bytes};
+    assert_int_equal(gft_proto_unpack_at(&tensorflow__function_def__descriptor, &map,
+                                         f->mapped_offset, f->mapped_bytes,
+                                         &gft_proto_limits_function, "a graph", &arena, &message,
+                                         &err),
+                     GRAFT_OK);
+    const Tensorflow__NodeDef *read = ((const Tensorflow__FunctionDef *)message)->node_def[0];
+    assert_int_equal(read->n_attr, 2);
+    assert_string_equal(read->attr[0]->key, "T");
+    assert_string_equal(read->attr[1]->key, "_graft_layer");
+    assert_failed(gft_proto_unpack_at(&tensorflow__function_def__descriptor, &map, b.bytes - 1, 2,
+                                      NULL, "a graph", &arena, &message, &err),
+                  &err, GRAFT_DATA_LOSS);
+    gft_buffer_deinit(&b);
+    gft_arena_deinit(&arena);
+}
+
 /* Cut anywhere, and with any bit flipped, a model is refused or read, never a crash. */
 static void cuts_and_flips(void **state) {
     (void)state;
@@ -292,6 +372,8 @@ int main(void) {
         cmocka_unit_test(counts_and_memory_are_bounded),
         cmocka_unit_test(foreign_bytes_are_refused),
         cmocka_unit_test(tensor_bytes_stay_in_the_file),
+        cmocka_unit_test(length_past_the_end),
+        cmocka_unit_test(functions_stay_in_the_file),
         cmocka_unit_test(cuts_and_flips),
         cmocka_unit_test(files_are_told_apart),
     };
