@@ -57,6 +57,9 @@ typedef struct gft_kw_layer {
     bool scales, shifts; /* a Rescaling, which may take the one behind it in */
     float scale, offset; /* of one with scalars */
     const char *place;   /* in a weights file: "conv2d_1" */
+    gft_kw_id same;      /* the layer that this is a further call of, -1 */
+    gft_kw_id next_call;
+    int32_t call;
 } gft_kw_layer;
 
 /* sub, div of a Normalization: (x - mean) / max(sqrt(variance), epsilon). */

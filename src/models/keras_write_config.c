@@ -37,8 +37,17 @@ static json_t *dims(maker *m, const graft_shape *shape) {
 
 /* ---- calls ---- */
 
+/* The layer that has the name, and which call of it. */
+static const char *called(const maker *m, gft_kw_id id, int *call) {
+    const gft_kw_layer *layer = &m->w->layers[id];
+    *call = (int)layer->call;
+    return layer->same >= 0 ? m->w->layers[layer->same].name : layer->name;
+}
+
 static json_t *triple(maker *m, gft_kw_id layer) {
-    return checked(m, json_pack("[s, i, i]", m->w->layers[layer].name, 0, 0));
+    int number;
+    const char *name = called(m, layer, &number);
+    return checked(m, json_pack("[s, i, i]", name, number, 0));
 }
 
 static json_t *tensor(maker *m, gft_kw_id id) {
@@ -59,18 +68,28 @@ static json_t *call(maker *m, const gft_kw_layer *layer) {
         append(m, outer, args);
         args = outer;
     }
-    return checked(m, json_pack("[{s:o, s:{}}]", "args", args, "kwargs"));
+    return checked(m, json_pack("{s:o, s:{}}", "args", args, "kwargs"));
 }
 
-/* [[["a", 0, 0, {}], ["b", 0, 0, {}]]] */
+/* [["a", 0, 0, {}], ["b", 0, 0, {}]] */
 static json_t *legacy_call(maker *m, const gft_kw_layer *layer) {
     json_t *inputs = checked(m, json_array());
-    for (int32_t i = 0; i < layer->arg_count; i++)
-        append(m, inputs,
-               json_pack("[s, i, i, {}]", m->w->layers[layer->args[i].input].name, 0, 0));
-    json_t *calls = checked(m, json_array());
-    append(m, calls, inputs);
-    return calls;
+    for (int32_t i = 0; i < layer->arg_count; i++) {
+        int number;
+        const char *name = called(m, layer->args[i].input, &number);
+        append(m, inputs, json_pack("[s, i, i, {}]", name, number, 0));
+    }
+    return inputs;
+}
+
+static json_t *calls(maker *m, const gft_kw_layer *layer, bool old) {
+    json_t *list = checked(m, json_array());
+    const gft_kw_layer *next = layer->model_input ? NULL : layer;
+    while (next) {
+        append(m, list, old ? legacy_call(m, next) : call(m, next));
+        next = next->next_call >= 0 ? &m->w->layers[next->next_call] : NULL;
+    }
+    return list;
 }
 
 /* ---- layers ---- */
@@ -109,10 +128,7 @@ static json_t *layer_entry(maker *m, const gft_kw_layer *layer) {
     put(m, entry, "class_name", json_string(layer->class_name));
     put(m, entry, "config", layer_config(m, layer));
     put(m, entry, "name", json_string(layer->name));
-    if (layer->model_input)
-        put(m, entry, "inbound_nodes", json_array());
-    else
-        put(m, entry, "inbound_nodes", old ? legacy_call(m, layer) : call(m, layer));
+    put(m, entry, "inbound_nodes", calls(m, layer, old));
     return entry;
 }
 

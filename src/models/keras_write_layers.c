@@ -196,7 +196,7 @@ static gft_kw_layer *new_layer(gft_kw *w, gft_kw_id *id) {
         w->capacity = capacity;
     }
     *id = w->count;
-    w->layers[w->count] = (gft_kw_layer){.value = -1};
+    w->layers[w->count] = (gft_kw_layer){.value = -1, .same = -1, .next_call = -1};
     return &w->layers[w->count++];
 }
 

@@ -384,6 +384,38 @@ def test_weights_of_nested_and_flat_convolutions(tmp_path):
         assert len(back.trainable_weights) == len(model.trainable_weights)
 
 
+def test_shared_layers(tmp_path):
+    """One encoder for two pictures: its layers are called twice and trained once; numbers follow Keras' order."""
+    layers = keras.layers
+
+    def make(seed):
+        keras.utils.set_random_seed(seed)
+        shared = [layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(), layers.Conv2D(5, 3)]
+        a, b = keras.Input((12, 12, 3), name="a"), keras.Input((12, 12, 3), name="b")
+        x = layers.Conv2D(3, 1)(a)  # one branch is longer, so that the calls lie apart
+        y = b
+        for layer in shared:
+            x, y = layer(x), layer(y)
+        x = layers.Subtract()([layers.Conv2D(5, 1)(x), y])
+        return keras.Model([a, b], layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+
+    model, other = make(1), make(2)
+    rng = np.random.default_rng(0)
+    x = {name: rng.normal(0, 1, (3, 12, 12, 3)).astype(np.float32) for name in "ab"}
+    (wanted,) = predict(model, x)
+    model.save(tmp_path / "in.keras")
+    model.export(tmp_path / "saved", verbose=False)
+    for source, extension in (("in.keras", "keras"), ("in.keras", "h5"), ("saved", "keras"), ("saved", "h5")):
+        back = keras.saving.load_model(export(tmp_path / source, tmp_path / f"o.{extension}"), compile=False)
+        close(predict(back, x)[0], wanted, TOLERANCE)
+        assert back.count_params() == model.count_params()
+        other = make(3)
+        other.load_weights(export(tmp_path / source, tmp_path / "o.weights.h5"))
+        close(predict(other, x)[0], wanted, TOLERANCE)
+    back.compile("sgd", "mse")
+    back.fit([x["a"], x["b"]], np.ones((3, 2)), epochs=1, verbose=0)
+
+
 def test_trained_by_graft(tmp_path):
     """A backbone with a head that Graft has trained goes on training in Keras."""
     from PIL import Image

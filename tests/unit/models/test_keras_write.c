@@ -283,6 +283,47 @@ static void numbering(void **state) {
     graft_model_free(model);
 }
 
+/*
+ * conv "twice" is called on x and on its own result: one layer, two calls, and as far from the
+ * output as the farther of them, so before "side".
+ */
+static void shared(void **state) {
+    (void)state;
+    sketch s = sketch_new();
+    maker *m = &s.m;
+    gft_value_id x = make_picture(m);
+    gft_value_id side = conv1(m, x, "side");
+    gft_value_id y = conv1(m, x, "twice");
+    const gft_conv2d_attrs attrs = MAKER_CONV(1, GFT_PAD_SAME);
+    gft_value_id kernel = -1;
+    MAKER_DO(m, gft_graph_param(m->graph, gft_params_find(&s.model->params, "twice/kernel"),
+                                &kernel, NULL));
+    gft_graph_set_layer(m->graph, "twice");
+    y = MAKE_NODE(m, conv2d, "twice_again", &attrs, y, kernel);
+    gft_graph_set_layer(m->graph, NULL);
+    make_output(m, "y", MAKE_NODE(m, add, "sum", NULL, side, y));
+    graft_model *model = sketch_done(&s);
+    for (int old = 0; old < 2; old++) {
+        const char *path = in_folder(old ? "shared.h5" : "shared.keras");
+        if (old)
+            OK(gft_keras_h5_write(model, path, err));
+        else
+            OK(gft_keras_write(model, path, err));
+        json_t *root = old ? legacy_config(path) : member(path, "config.json");
+        assert_int_equal(json_array_size(layers_of(root)), 4);
+        assert_int_equal(json_array_size(json_object_get(layer(root, "twice"), "inbound_nodes")),
+                         2);
+        json_decref(root);
+    }
+    OK(gft_keras_weights_write(model, in_folder("shared.weights.h5"), err));
+    assert_dataset(in_folder("shared.weights.h5"), "layers/conv2d/vars/0",
+                   first_of(model, "twice/kernel"));
+    assert_dataset(in_folder("shared.weights.h5"), "layers/conv2d_1/vars/0",
+                   first_of(model, "side/kernel"));
+    assert_no_dataset(in_folder("shared.weights.h5"), "layers/conv2d_2/vars/0");
+    graft_model_free(model);
+}
+
 static void separable(void **state) {
     (void)state;
     sketch s = sketch_new();
@@ -698,19 +739,13 @@ static int remove_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(snake_case),
-        cmocka_unit_test(classifier),
-        cmocka_unit_test(legacy),
-        cmocka_unit_test(numbering),
-        cmocka_unit_test(separable),
-        cmocka_unit_test(normalization),
-        cmocka_unit_test(exported_normalization),
-        cmocka_unit_test(frozen),
-        cmocka_unit_test(exported_names),
-        cmocka_unit_test(fused_activation),
-        cmocka_unit_test(every_kind),
-        cmocka_unit_test(read_back),
-        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(snake_case),       cmocka_unit_test(classifier),
+        cmocka_unit_test(legacy),           cmocka_unit_test(numbering),
+        cmocka_unit_test(shared),           cmocka_unit_test(separable),
+        cmocka_unit_test(normalization),    cmocka_unit_test(exported_normalization),
+        cmocka_unit_test(frozen),           cmocka_unit_test(exported_names),
+        cmocka_unit_test(fused_activation), cmocka_unit_test(every_kind),
+        cmocka_unit_test(read_back),        cmocka_unit_test(out_of_memory),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
