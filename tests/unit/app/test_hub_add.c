@@ -284,7 +284,7 @@ static void wrong_weights(void **state) {
     FAILS(graft_model_open(HANDLE, &model, err), GRAFT_NOT_FOUND, HANDLE);
     FAILS(graft_model_open("./none", &model, err), GRAFT_NOT_FOUND, "no such file");
     FAILS(graft_model_open("none", &model, err), GRAFT_NOT_FOUND, "no file or directory");
-    FAILS(graft_model_open("my.json", &model, err), GRAFT_UNIMPLEMENTED, "TensorFlow.js");
+    FAILS(graft_model_open("my.json", &model, err), GRAFT_DATA_LOSS, "expected TF.js' model.json");
     FAILS(graft_model_open("m.pth", &model, err), GRAFT_UNIMPLEMENTED, "PyTorch");
 }
 
