@@ -2,7 +2,7 @@
 # once, as position-independent code, in gft_<room>_obj; libgraft takes the same objects.
 
 # Libraries from the system, by pkg-config, per room. A room without sources asks for nothing.
-set(GFT_PACKAGES_formats libprotobuf-c libjpeg spng libwebp jansson libarchive zlib hdf5)
+set(GFT_PACKAGES_formats libprotobuf-c libjpeg spng libwebp jansson libarchive zlib)
 set(GFT_PACKAGES_hub libcrypto jansson)
 set(GFT_PACKAGES_models jansson)
 set(GFT_PACKAGES_train jansson)
