@@ -5,6 +5,7 @@ the real tool, against the original. Errors are the largest difference of a logi
 two batches of two sizes.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -15,6 +16,7 @@ import nets
 import tfjs_node
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+RECORDS = ROOT / "build" / "matrix"
 GRAFT = pathlib.Path(os.environ.get("GRAFT", ROOT / "build" / "release" / "bin" / "graft"))
 FORMATS = ["SavedModel", ".keras", ".h5", ".weights.h5", "TFLite", "TF.js"]
 FEEDS = [(1, 128), (3, 96)]  # batch, size
@@ -175,21 +177,18 @@ def table(results):
     return "\n".join(lines)
 
 
+def record(name, errors):
+    """Keeps a net's row for the table."""
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    (RECORDS / f"{name}.json").write_text(json.dumps([[*key, value] for key, value in errors.items()]))
+
+
 def main():
-    """Prints the table of docs/formats.md: python3 tests/interop/matrix.py [NET...]"""
-    import sys
-    import tempfile
-
-    import keras
-
-    names = sys.argv[1:] or list(nets.NETS)
+    """Prints the table of docs/formats.md from what the last run of test_matrix.py measured."""
     results = {}
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            results[name] = run_net(keras, name, pathlib.Path(folder))
-        for key, value in results[name].items():
-            if isinstance(value, str):
-                print(name, *key, value, file=sys.stderr)
+    for name in nets.NETS:
+        rows = json.loads((RECORDS / f"{name}.json").read_text())
+        results[name] = {(fmt, way): value for fmt, way, value in rows}
     print(table(results))
 
 
