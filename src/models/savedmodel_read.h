@@ -104,8 +104,9 @@ typedef struct gft_sm_reader {
     gft_sm_names weight_names;
     bool constant_weights; /* constants that are filters, biases, ... become parameters */
     gft_sm_body main;
-    gft_sm_names functions; /* library: name -> index */
-    gft_sm_body **bodies;   /* per function, made when it is first called */
+    gft_sm_names functions;     /* library: name -> index */
+    bool function_letters[256]; /* that names of functions begin with */
+    gft_sm_body **bodies;       /* per function, made when it is first called */
     gft_sm_frame *frames;
     int32_t frame_count, frame_capacity;
     size_t site_count;

@@ -9,9 +9,17 @@
 
 /* ---- names ---- */
 
+/* Names are long and many: eight bytes at a time. */
 static size_t hash(const char *s) {
-    uint64_t h = 1469598103934665603u; /* FNV-1a */
-    for (; *s; s++)
+    uint64_t h = 0x9e3779b97f4a7c15u;
+    size_t left = strlen(s);
+    for (; left >= 8; left -= 8, s += 8) {
+        uint64_t word;
+        memcpy(&word, s, sizeof word);
+        h = (h ^ word) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    }
+    for (; left > 0; left--, s++)
         h = (h ^ (uint8_t)*s) * 1099511628211u;
     return (size_t)(h ^ h >> 32);
 }
@@ -57,15 +65,21 @@ bool gft_sm_names_find(const gft_sm_names *names, const char *key, int32_t *valu
 
 /* ---- bodies ---- */
 
+/*
+ * Most ops are none of these, which their first letter tells (all that gft_tf_import_passes knows,
+ * too).
+ */
 static gft_sm_kind kind_of(const gft_sm_reader *r, const Tensorflow__NodeDef *node) {
     int32_t index;
-    if (strcmp(node->op, "Const") == 0)
+    const uint8_t first = (uint8_t)node->op[0];
+    if (r->function_letters[first] && gft_sm_names_find(&r->functions, node->op, &index))
+        return GFT_SM_CALL;
+    if (!strchr("CEIMPRSW", first) || strcmp(node->op, "Const") == 0)
         return GFT_SM_OTHER;
     if (gft_tf_import_passes(node))
         return GFT_SM_PASSES;
     if (strcmp(node->op, "PartitionedCall") == 0 ||
-        strcmp(node->op, "StatefulPartitionedCall") == 0 ||
-        gft_sm_names_find(&r->functions, node->op, &index))
+        strcmp(node->op, "StatefulPartitionedCall") == 0)
         return GFT_SM_CALL;
     if (gft_sm_is_control(node))
         return GFT_SM_CONTROL;
@@ -158,6 +172,8 @@ graft_status gft_sm_open_graph(gft_sm_reader *r, graft_error *err) {
         if (f->signature && !gft_sm_names_add(&r->functions, f->signature->name, (int32_t)i))
             return gft_fail(err, GRAFT_DATA_LOSS, "%s: two functions '%s'", r->dir,
                             f->signature->name);
+        if (f->signature)
+            r->function_letters[(uint8_t)f->signature->name[0]] = true;
     }
     GFT_TRY(body_init(r, NULL, graph->node, graph->n_node, &r->main, err));
     const gft_sm_frame main = {.body = &r->main, .call = {-1, -1}, .before = -1};
