@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor as F
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROTO = ROOT / "src" / "formats" / "proto" / "tensorflow.proto"
 OWN_MESSAGES = {"tensorflow.BoolValue": "google.protobuf.BoolValue"}
-OWN_FIELDS = {("tensorflow.TensorProto", 1000), ("tensorflow.TensorProto", 1001)}
+OWN_FIELDS = {(f"tensorflow.{m}", n) for m in ("TensorProto", "FunctionDef") for n in (1000, 1001)}
 
 
 def load_tensorflow():
