@@ -93,23 +93,14 @@ static graft_status look_record(void *context, const uint8_t *record, size_t byt
 }
 
 static graft_status look_dense(search *s, const gft_hdf5_message *info, graft_error *err) {
-    const gft_hdf5 *file = s->file;
-    gft_cursor c = gft_cursor_make(info->data, info->bytes, file->where);
-    uint8_t version;
-    uint8_t flags;
-    uint64_t heap;
-    uint64_t tree;
-    gft_hdf5_fractal fractal;
-    GFT_TRY(gft_cursor_u8(&c, &version, "attributes", err));
-    GFT_TRY(gft_cursor_u8(&c, &flags, "attributes", err));
-    GFT_TRY(gft_hdf5_skip(&c, flags & 1 ? 2 : 0, "attributes", err));
-    GFT_TRY(gft_hdf5_address(file, &c, &heap, "attributes", err));
-    GFT_TRY(gft_hdf5_address(file, &c, &tree, "attributes", err));
-    if (gft_hdf5_undefined(file, heap) || gft_hdf5_undefined(file, tree))
+    gft_hdf5_fractal heap;
+    uint64_t names;
+    bool any;
+    GFT_TRY(gft_hdf5_dense_open(s->file, info, 2, "attributes", &any, &heap, &names, err));
+    if (!any)
         return GRAFT_OK;
-    GFT_TRY(gft_hdf5_fractal_open(file, heap, &fractal, err));
-    s->heap = &fractal;
-    return gft_hdf5_btree2(file, tree, look_record, s, err);
+    s->heap = &heap;
+    return gft_hdf5_btree2(s->file, names, look_record, s, err);
 }
 
 static graft_status find(const gft_hdf5_header *header, search *s, graft_error *err) {

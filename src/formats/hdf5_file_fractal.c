@@ -212,3 +212,19 @@ graft_status gft_hdf5_fractal_get(const gft_hdf5 *file, const gft_hdf5_fractal *
         return gft_hdf5_damaged(file, err, "a heap id of an unknown kind");
     }
 }
+
+graft_status gft_hdf5_dense_open(const gft_hdf5 *file, const gft_hdf5_message *info,
+                                 size_t order_bytes, const char *what, bool *any,
+                                 gft_hdf5_fractal *heap, uint64_t *names, graft_error *err) {
+    gft_cursor c = gft_cursor_make(info->data, info->bytes, file->where);
+    uint8_t version;
+    uint8_t flags;
+    uint64_t address;
+    GFT_TRY(gft_cursor_u8(&c, &version, what, err));
+    GFT_TRY(gft_cursor_u8(&c, &flags, what, err));
+    GFT_TRY(gft_hdf5_skip(&c, flags & 1 ? order_bytes : 0, what, err));
+    GFT_TRY(gft_hdf5_address(file, &c, &address, what, err));
+    GFT_TRY(gft_hdf5_address(file, &c, names, what, err));
+    *any = !gft_hdf5_undefined(file, address) && !gft_hdf5_undefined(file, *names);
+    return *any ? gft_hdf5_fractal_open(file, address, heap, err) : GRAFT_OK;
+}

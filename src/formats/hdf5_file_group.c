@@ -123,23 +123,14 @@ static graft_status read_link_record(void *context, const uint8_t *record, size_
 }
 
 static graft_status read_dense(list *l, const gft_hdf5_message *info, graft_error *err) {
-    const gft_hdf5 *file = l->file;
-    gft_cursor c = gft_cursor_make(info->data, info->bytes, file->where);
-    uint8_t version;
-    uint8_t flags;
-    uint64_t heap;
-    uint64_t tree;
-    gft_hdf5_fractal fractal;
-    GFT_TRY(gft_cursor_u8(&c, &version, "a group", err));
-    GFT_TRY(gft_cursor_u8(&c, &flags, "a group", err));
-    GFT_TRY(gft_hdf5_skip(&c, flags & 1 ? 8 : 0, "a group", err));
-    GFT_TRY(gft_hdf5_address(file, &c, &heap, "a group", err));
-    GFT_TRY(gft_hdf5_address(file, &c, &tree, "a group", err));
-    if (gft_hdf5_undefined(file, heap) || gft_hdf5_undefined(file, tree))
+    gft_hdf5_fractal heap;
+    uint64_t names;
+    bool any;
+    GFT_TRY(gft_hdf5_dense_open(l->file, info, 8, "a group", &any, &heap, &names, err));
+    if (!any)
         return GRAFT_OK;
-    GFT_TRY(gft_hdf5_fractal_open(file, heap, &fractal, err));
-    l->fractal = &fractal;
-    return gft_hdf5_btree2(file, tree, read_link_record, l, err);
+    l->fractal = &heap;
+    return gft_hdf5_btree2(l->file, names, read_link_record, l, err);
 }
 
 static graft_status read_group(list *l, gft_hdf5_object group, graft_error *err) {

@@ -196,6 +196,16 @@ typedef struct gft_hdf5_fractal {
     uint16_t rows; /* of the root's indirect block; 0: the root is a direct block */
     bool huge_direct;
 } gft_hdf5_fractal;
+/**
+ * Dense storage by its message (link info, attribute info), whose form differs only in the bytes of
+ * the creation order, order_bytes: the heap, and the tree that finds things in it by name. *any
+ * false: there is none, the others are not set.
+ */
+GRAFT_MUST_CHECK graft_status gft_hdf5_dense_open(const gft_hdf5 *file,
+                                                  const gft_hdf5_message *info, size_t order_bytes,
+                                                  const char *what, bool *any,
+                                                  gft_hdf5_fractal *heap, uint64_t *names,
+                                                  graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_hdf5_fractal_open(const gft_hdf5 *file, uint64_t address,
                                                     gft_hdf5_fractal *out, graft_error *err);
 /** The object of a heap id, borrowed. */

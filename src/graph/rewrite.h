@@ -21,19 +21,31 @@ GRAFT_MUST_CHECK graft_status gft_rewrite_drop_identity(gft_graph *graph,
 GRAFT_MUST_CHECK graft_status gft_rewrite_fold_pad(gft_graph *graph,
                                                    const gft_rewrite_options *options,
                                                    graft_error *err);
-/* Nodes whose inputs are all constant are computed now (parameters count as constant unless trained). */
+/*
+ * Nodes whose inputs are all constant are computed now (parameters count as constant unless
+ * trained).
+ */
 GRAFT_MUST_CHECK graft_status gft_rewrite_fold_constants(gft_graph *graph,
                                                          const gft_rewrite_options *options,
                                                          graft_error *err);
-/* batch_norm behind conv2d, depthwise or dense: into filter and bias. Scale/offset by constants likewise. */
+/*
+ * batch_norm behind conv2d, depthwise or dense: into filter and bias. Scale/offset by constants
+ * likewise.
+ */
 GRAFT_MUST_CHECK graft_status gft_rewrite_fold_batch_norm(gft_graph *graph,
                                                           const gft_rewrite_options *options,
                                                           graft_error *err);
+/** The three kinds of folding above, in their order: what converters do to a graph. */
+GRAFT_MUST_CHECK graft_status gft_rewrite_fold(gft_graph *graph, const gft_rewrite_options *options,
+                                               graft_error *err);
 /* bias, residual add, activation, squeeze-excite scale into the epilogue. */
 GRAFT_MUST_CHECK graft_status gft_rewrite_fuse_epilogue(gft_graph *graph,
                                                         const gft_rewrite_options *options,
                                                         graft_error *err);
-/* batch_norm with attrs.train becomes batch_norm_train + ema_update (training only). Needs those two ops. */
+/*
+ * batch_norm with attrs.train becomes batch_norm_train + ema_update (training only). Needs those
+ * two ops.
+ */
 GRAFT_MUST_CHECK graft_status gft_rewrite_train_batch_norm(gft_graph *graph,
                                                            const gft_op *batch_norm_train,
                                                            const gft_op *ema_update,

@@ -32,9 +32,7 @@ static graft_status tap_graph(graft_session *session, graft_error *err) {
     GFT_TRY(gft_graph_clone(session->graph, &session->tapped, err));
     GFT_TRY(gft_rewrite_drop_identity(session->tapped, &fold, err));
     GFT_TRY(gft_graph_sweep(session->tapped, err));
-    GFT_TRY(gft_rewrite_fold_constants(session->tapped, &fold, err));
-    GFT_TRY(gft_rewrite_fold_pad(session->tapped, &fold, err));
-    GFT_TRY(gft_rewrite_fold_batch_norm(session->tapped, &fold, err));
+    GFT_TRY(gft_rewrite_fold(session->tapped, &fold, err));
     return gft_graph_sweep(session->tapped, err);
 }
 

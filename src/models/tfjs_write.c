@@ -32,9 +32,7 @@ static graft_status simplify(gft_tfjs_writer *w, graft_error *err) {
     GFT_TRY(gft_graph_clone(s->graph, &w->graph, err));
     GFT_TRY(gft_rewrite_drop_identity(w->graph, &options, err));
     GFT_TRY(gft_graph_sweep(w->graph, err));
-    GFT_TRY(gft_rewrite_fold_constants(w->graph, &options, err));
-    GFT_TRY(gft_rewrite_fold_pad(w->graph, &options, err));
-    GFT_TRY(gft_rewrite_fold_batch_norm(w->graph, &options, err));
+    GFT_TRY(gft_rewrite_fold(w->graph, &options, err));
     GFT_TRY(gft_tfjs_adapt(w->graph, err));
     return gft_graph_sweep(w->graph, err);
 }

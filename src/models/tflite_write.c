@@ -99,9 +99,7 @@ static graft_status simplify(gft_tflw_walk *w, gft_graph *graph, graft_error *er
     if (!list)
         return gft_fail_memory(err, (size_t)graph->node_count * sizeof *list, "a TFLite file");
     GFT_TRY(hide(w, graph, list, &count, err));
-    GFT_GOTO(gft_rewrite_fold_constants(graph, &options, err));
-    GFT_GOTO(gft_rewrite_fold_pad(graph, &options, err));
-    GFT_GOTO(gft_rewrite_fold_batch_norm(graph, &options, err));
+    GFT_GOTO(gft_rewrite_fold(graph, &options, err));
     GFT_GOTO(gft_tflw_merge_nodes(graph, err));
     GFT_GOTO(gft_graph_sweep(graph, err));
 done:

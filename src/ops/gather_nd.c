@@ -135,12 +135,7 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_check_dtype(in, 0, GRAFT_F32, err));
     GFT_TRY(gft_check_dtype(in, 2, GRAFT_F32, err));
     GFT_TRY(gathered(in, &y, err));
-    if (!gft_shape_matches(&in->inputs[2].shape, &y)) {
-        char text_a[GFT_DESC_TEXT_BYTES];
-        char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
-                        gft_shape_text(&in->inputs[2].shape, text_a), gft_shape_text(&y, text_b));
-    }
+    GFT_TRY(gft_check_gradient(in, 2, &y, err));
     in->outputs[0] = gft_desc_f32(in->inputs[0].shape);
     return GRAFT_OK;
 }

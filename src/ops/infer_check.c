@@ -82,6 +82,17 @@ graft_status gft_check_channels(const gft_infer *in, int32_t from, int32_t to, g
     return GRAFT_OK;
 }
 
+graft_status gft_check_gradient(const gft_infer *in, int32_t i, const graft_shape *result,
+                                graft_error *err) {
+    const graft_shape *dy = &in->inputs[i].shape;
+    char text_a[GFT_DESC_TEXT_BYTES];
+    char text_b[GFT_DESC_TEXT_BYTES];
+    if (gft_shape_matches(dy, result))
+        return GRAFT_OK;
+    return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
+                    gft_shape_text(dy, text_a), gft_shape_text(result, text_b));
+}
+
 graft_status gft_infer_same_f32(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_check_f32(in, err));
     graft_shape shape = in->inputs[0].shape;

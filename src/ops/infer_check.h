@@ -26,6 +26,9 @@ GRAFT_MUST_CHECK graft_status gft_check_same_shape(const gft_infer *in, int32_t 
 /** Inputs from..to-1 are vectors with as many values as the last dimension of input 0. */
 GRAFT_MUST_CHECK graft_status gft_check_channels(const gft_infer *in, int32_t from, int32_t to,
                                                  graft_error *err);
+/** Input i, the gradient of a result, has the result's shape. */
+GRAFT_MUST_CHECK graft_status gft_check_gradient(const gft_infer *in, int32_t i,
+                                                 const graft_shape *result, graft_error *err);
 /** All inputs are float32 of one shape, which output 0 gets. */
 GRAFT_MUST_CHECK graft_status gft_infer_same_f32(const gft_infer *in, graft_error *err);
 /** The single input is float32; output 0 is like it. */

@@ -35,13 +35,7 @@ graft_status gft_loss_grad_infer(const gft_infer *in, graft_error *err) {
     GFT_TRY(gft_check_same_shape(in, 1, 2, &shape, err));
     graft_shape rows = shape;
     rows.rank--;
-    if (!gft_shape_matches(&in->inputs[0].shape, &rows)) {
-        char text_a[GFT_DESC_TEXT_BYTES];
-        char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
-                        gft_shape_text(&in->inputs[0].shape, text_a),
-                        gft_shape_text(&rows, text_b));
-    }
+    GFT_TRY(gft_check_gradient(in, 0, &rows, err));
     in->outputs[0] = gft_desc_f32(shape);
     return GRAFT_OK;
 }

@@ -121,12 +121,7 @@ static graft_status grad_infer(const gft_infer *in, graft_error *err) {
     }
     graft_shape y = x;
     GFT_TRY(padded(&attrs->pad, &y, err));
-    if (!gft_shape_matches(dy, &y)) {
-        char text_a[GFT_DESC_TEXT_BYTES];
-        char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
-                        gft_shape_text(dy, text_a), gft_shape_text(&y, text_b));
-    }
+    GFT_TRY(gft_check_gradient(in, 0, &y, err));
     in->outputs[0] = gft_desc_f32(x);
     return GRAFT_OK;
 }

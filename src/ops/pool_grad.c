@@ -26,12 +26,7 @@ static graft_status grad_shape(const gft_infer *in, int32_t dy, int32_t like, gr
     if (x.dims[0] < 0)
         x.dims[0] = in->inputs[dy].shape.dims[0];
     GFT_TRY(gft_pool_shape(&attrs->pool, &x, &y, err));
-    if (!gft_shape_matches(&in->inputs[dy].shape, &y)) {
-        char text_a[GFT_DESC_TEXT_BYTES];
-        char text_b[GFT_DESC_TEXT_BYTES];
-        return gft_fail(err, GRAFT_INVALID_ARGUMENT, "gradient has shape %s, expected %s",
-                        gft_shape_text(&in->inputs[dy].shape, text_a), gft_shape_text(&y, text_b));
-    }
+    GFT_TRY(gft_check_gradient(in, dy, &y, err));
     *out = x;
     return GRAFT_OK;
 }

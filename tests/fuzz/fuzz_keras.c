@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "formats/json_text.h"
+#include "fuzz_model.h"
 #include "graph/graph.h"
 #include "models/keras_read.h"
 
@@ -22,21 +23,6 @@ static bool ready;
 
 static void clean_up(void) {
     (void)remove(name);
-}
-
-static void check_model(const graft_model *model) {
-    for (int32_t i = 0; i < model->signature_count; i++) {
-        const gft_graph *graph = model->signatures[i].graph;
-        gft_graph *copy = NULL;
-        if (!graph && !graft_model_signature_problem(model, i))
-            abort();
-        if (!graph)
-            continue;
-        if (gft_graph_clone(graph, &copy, NULL) != GRAFT_OK ||
-            gft_graph_reinfer(copy, NULL, NULL) != GRAFT_OK)
-            abort();
-        gft_graph_free(copy);
-    }
 }
 
 static graft_status find_nothing(void *context, gft_keras_layout *layout, gft_arena *arena,
@@ -56,7 +42,7 @@ static void try_config(const uint8_t *data, size_t size) {
         return;
     if (gft_model_new(&model, &err) == GRAFT_OK &&
         gft_keras_read_config(model, root, false, find_nothing, NULL, "fuzz", &err) == GRAFT_OK)
-        check_model(model);
+        fuzz_check_model(model);
     graft_model_free(model);
     json_decref(root);
 }
@@ -70,7 +56,7 @@ static void try_weights(const char *into) {
     (void)!gft_keras_load_weights(model, name, true, &err);
     model->keras = NULL; /* as if it came from elsewhere */
     (void)!gft_keras_load_weights(model, name, false, &err);
-    check_model(model);
+    fuzz_check_model(model);
     graft_model_free(model);
 }
 
@@ -81,7 +67,7 @@ static void try_file(const uint8_t *data, size_t size) {
     if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0)
         abort();
     if (gft_keras_read(name, &model, &err) == GRAFT_OK) {
-        check_model(model);
+        fuzz_check_model(model);
         graft_model_free(model);
     }
     try_weights(GFT_TEST_DIR "/fuzz/corpus/keras/functional.keras");

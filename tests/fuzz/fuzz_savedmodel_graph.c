@@ -10,6 +10,7 @@
 
 #include "../unit/models/savedmodel_maker.h"
 #include "base/alloc.h"
+#include "fuzz_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,14 +53,6 @@ static void set_up(void) {
     (void)atexit(clean_up);
 }
 
-static void check_graph(const gft_graph *graph) {
-    gft_graph *copy = NULL;
-    if (gft_graph_clone(graph, &copy, NULL) != GRAFT_OK ||
-        gft_graph_reinfer(copy, NULL, NULL) != GRAFT_OK)
-        abort();
-    gft_graph_free(copy);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!model_dir)
         set_up();
@@ -73,13 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             abort();
         return 0;
     }
-    for (int32_t i = 0; i < model->signature_count; i++) {
-        const gft_signature *s = &model->signatures[i];
-        if (!s->graph == !s->problem)
-            abort();
-        if (s->graph)
-            check_graph(s->graph);
-    }
+    fuzz_check_model(model);
     graft_model_free(model);
     return 0;
 }
