@@ -79,7 +79,7 @@ typedef struct gft_tfl_entry {
 
 /* ---- tflite_read_table.c ---- */
 /** NULL: an operator that is not read. */
-const gft_tfl_entry *gft_tfl_find(int32_t op);
+const gft_tfl_entry *gft_tfl_find(const gft_tflite_operator *o);
 bool gft_tfl_supported(const gft_tflite_operator *o);
 
 /* ---- tflite_read_graph.c ---- */
@@ -171,6 +171,11 @@ GRAFT_MUST_CHECK graft_status gft_tfl_read_metadata(gft_tfl_reader *r, graft_err
 /** Undoes what the converter folded into biases; changes parameters that this graph alone uses. */
 GRAFT_MUST_CHECK graft_status gft_tfl_unfold(gft_graph *graph, graft_error *err);
 
+/* ---- tflite_read_strings.c ---- */
+/** A constant of strings as views into the file; DATA_LOSS where its offsets leave its bytes. */
+GRAFT_MUST_CHECK graft_status gft_tfl_strings(gft_tfl_reader *r, const gft_tflite_tensor *t,
+                                              graft_tensor *out, graft_error *err);
+
 /* ---- families ---- */
 #define GFT_TFL_DECLARE(name) graft_status gft_tfl_read_##name(gft_tfl_op *m, graft_error *err)
 GFT_TFL_DECLARE(conv2d);
@@ -211,5 +216,6 @@ GFT_TFL_DECLARE(mirror_pad);
 GFT_TFL_DECLARE(block); /* DEPTH_TO_SPACE, SPACE_TO_DEPTH */
 GFT_TFL_DECLARE(one_hot);
 GFT_TFL_DECLARE(top_k);
+GFT_TFL_DECLARE(parse_example); /* custom ParseExample, ParseExampleV2 */
 
 #endif

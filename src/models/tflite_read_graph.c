@@ -96,9 +96,9 @@ static graft_status count_ops(gft_tfl_graph *g, graft_op_info **out, int32_t *co
 
 static graft_status read_operator(gft_tfl_graph *g, int32_t index, graft_error *err) {
     const gft_tflite_operator *o = &g->subgraph->operators[index];
-    const gft_tfl_entry *entry = o->op == GFT_TFLITE_OP_CUSTOM ? NULL : gft_tfl_find(o->op);
+    const gft_tfl_entry *entry = gft_tfl_find(o);
     gft_tfl_op m = {.g = g, .o = o, .index = index};
-    if (o->op == GFT_TFLITE_OP_CUSTOM)
+    if (!entry && o->op == GFT_TFLITE_OP_CUSTOM)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s operators are not read",
                         o->custom && strncmp(o->custom, "Flex", 4) == 0 ? "TensorFlow's (flex)"
                                                                         : "custom");

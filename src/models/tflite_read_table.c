@@ -113,7 +113,20 @@ static const gft_tfl_entry table[] = {
     {GFT_TFLITE_OP_SIGN, gft_tfl_read_same, NULL, &gft_op_sign},
 };
 
-const gft_tfl_entry *gft_tfl_find(int32_t op) {
+/* Custom operators that TensorFlow's converter makes of its own nodes, by name. */
+static const gft_tfl_entry parse_example = {GFT_TFLITE_OP_CUSTOM, gft_tfl_read_parse_example, NULL,
+                                            NULL};
+
+static const gft_tfl_entry *find_custom(const char *name) {
+    const bool parses =
+        name && (strcmp(name, "ParseExample") == 0 || strcmp(name, "ParseExampleV2") == 0);
+    return parses ? &parse_example : NULL;
+}
+
+const gft_tfl_entry *gft_tfl_find(const gft_tflite_operator *o) {
+    const int32_t op = o->op;
+    if (op == GFT_TFLITE_OP_CUSTOM)
+        return find_custom(o->custom);
     size_t low = 0;
     size_t high = sizeof table / sizeof table[0];
     while (low < high) {
@@ -138,7 +151,7 @@ static bool tensorflow_knows(const char *op) {
 }
 
 bool gft_tfl_supported(const gft_tflite_operator *o) {
-    const gft_tfl_entry *entry = o->op == GFT_TFLITE_OP_CUSTOM ? NULL : gft_tfl_find(o->op);
+    const gft_tfl_entry *entry = gft_tfl_find(o);
     if (!entry || !entry->tf)
         return entry != NULL;
     return tensorflow_knows(entry->tf);

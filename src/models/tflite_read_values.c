@@ -192,6 +192,17 @@ static graft_status quantised_const(gft_tf_value *value, gft_tfl_graph *g,
     return gft_tfl_dequantize(g, t, name, id, t->axis, &value->id, err);
 }
 
+static graft_status string_const(gft_tf_value *value, gft_tfl_graph *g, const gft_tflite_tensor *t,
+                                 graft_error *err) {
+    graft_tensor *tensor = gft_arena_alloc(g->reader->arena, sizeof *tensor);
+    if (!tensor)
+        return gft_fail_memory(err, sizeof *tensor, "a constant");
+    GFT_TRY(gft_tfl_strings(g->reader, t, tensor, err));
+    value->kind = GFT_TF_CONST;
+    value->tensor = tensor;
+    return GRAFT_OK;
+}
+
 static graft_status make_const(gft_tf_value *value, gft_tfl_graph *g, const gft_tflite_tensor *t,
                                bool dequantise, const char *name, graft_error *err) {
     const graft_dtype dtype = gft_tflite_dtype(t->type);
@@ -200,6 +211,8 @@ static graft_status make_const(gft_tf_value *value, gft_tfl_graph *g, const gft_
         return half_const(value, g, t, err);
     if (gft_tfl_quantised(t))
         return quantised_const(value, g, t, name, err);
+    if (t->type == GFT_TFLITE_TYPE_STRING)
+        return string_const(value, g, t, err);
     if (graft_dtype_bytes(dtype) == 0)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "tensor '%s': a constant of type %s", t->name,
                         gft_tflite_type_name(t->type));
