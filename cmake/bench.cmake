@@ -6,3 +6,5 @@ foreach(file IN LISTS files)
     target_compile_options(${name} PRIVATE ${GFT_TEST_WARNINGS})
     target_link_libraries(${name} PRIVATE gft_ops Threads::Threads m)
 endforeach()
+# Reads models and trains them.
+target_link_libraries(train_step_bench PRIVATE gft_train)

@@ -192,6 +192,22 @@ done:
     return status;
 }
 
+static bool is_trained(const gft_graph *graph, gft_value_id value) {
+    const gft_value *v = gft_graph_value(graph, value);
+    return v->kind == GFT_VALUE_PARAM && graph->params->items[v->param].trainable;
+}
+
+void gft_split_train_norms(gft_split *split) {
+    gft_graph *g = split->trained;
+    for (int32_t i = 0; i < g->node_count; i++) {
+        const gft_node *node = &g->nodes[i];
+        if (!node->op || node->op->kind != GFT_KIND_BATCH_NORM || node->input_count != 5)
+            continue;
+        gft_batch_norm_attrs *attrs = node->attrs;
+        attrs->train = is_trained(g, node->inputs[1]) || is_trained(g, node->inputs[2]);
+    }
+}
+
 void gft_split_deinit(gft_split *split) {
     gft_graph_free(split->frozen);
     gft_graph_free(split->trained);

@@ -30,6 +30,11 @@ typedef struct gft_split {
  */
 GRAFT_MUST_CHECK graft_status gft_split_make(const gft_graph *graph, gft_node_id first_trained,
                                              gft_split *out, graft_error *err);
+/**
+ * Batch norms of the trained side whose scale or offset is trained take the statistics of each batch and update the
+ * running ones (Keras' training=True). Before gft_step_make.
+ */
+void gft_split_train_norms(gft_split *split);
 void gft_split_deinit(gft_split *split);
 
 #endif
