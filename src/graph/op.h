@@ -36,6 +36,8 @@ typedef enum gft_op_kind {
     GFT_KIND_RESHAPE,
     GFT_KIND_REDUCE_MEAN,
     GFT_KIND_SOFTMAX,
+    GFT_KIND_QUANTIZE,
+    GFT_KIND_DEQUANTIZE,
     GFT_KIND_UNARY /* element-wise, one input, one output of the same shape: may become an epilogue */
 } gft_op_kind;
 
@@ -140,6 +142,8 @@ typedef struct gft_op {
         void); /* GFT_KIND_UNARY: the best kernel for this CPU, used by epilogues */
     uint32_t
         shape_inputs; /* bit i: of input i only the shape is looked at; its data need not be there any more */
+    const struct gft_quantized_ops *
+        quantized; /* of GFT_KIND_QUANTIZE: what joined graphs are made of (graph/quantized.h) */
 } gft_op;
 
 #endif
