@@ -152,7 +152,7 @@ static graft_status bench(const options *o, graft_error *err) {
     gft_graph *graph = model->signatures[0].graph;
     GFT_GOTO(gft_split_make(graph, 0, &split, err));
     if (!o->frozen_norms)
-        gft_split_train_norms(&split);
+        GFT_GOTO(gft_split_train_norms(&split, err));
     gft_value_id logits = graph->outputs[0].value;
     const graft_shape *out = &graph->values[logits].desc.shape;
     int64_t classes = out->dims[out->rank - 1];

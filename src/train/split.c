@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/shape.h"
 
 typedef struct cutter {
     const gft_graph *graph;
@@ -197,7 +198,21 @@ static bool is_trained(const gft_graph *graph, gft_value_id value) {
     return v->kind == GFT_VALUE_PARAM && graph->params->items[v->param].trainable;
 }
 
-void gft_split_train_norms(gft_split *split) {
+/* A statistic that may lie in a mapped file moves to memory that can be written. */
+static graft_status make_writable(gft_params *params, const gft_value *value, graft_error *err) {
+    if (value->kind != GFT_VALUE_PARAM)
+        return GRAFT_OK;
+    gft_param *p = &params->items[value->param];
+    size_t elems = (size_t)gft_shape_elems(&p->desc.shape);
+    float *home = gft_arena_array(&params->arena, elems, sizeof *home);
+    if (!home)
+        return gft_fail_memory(err, elems * sizeof *home, p->name);
+    memcpy(home, p->data, elems * sizeof *home);
+    p->data = home;
+    return GRAFT_OK;
+}
+
+graft_status gft_split_train_norms(gft_split *split, graft_error *err) {
     gft_graph *g = split->trained;
     for (int32_t i = 0; i < g->node_count; i++) {
         const gft_node *node = &g->nodes[i];
@@ -205,7 +220,10 @@ void gft_split_train_norms(gft_split *split) {
             continue;
         gft_batch_norm_attrs *attrs = node->attrs;
         attrs->train = is_trained(g, node->inputs[1]) || is_trained(g, node->inputs[2]);
+        for (int32_t k = 3; attrs->train && k < 5; k++)
+            GFT_TRY(make_writable(g->params, gft_graph_value(g, node->inputs[k]), err));
     }
+    return GRAFT_OK;
 }
 
 void gft_split_deinit(gft_split *split) {

@@ -32,9 +32,9 @@ GRAFT_MUST_CHECK graft_status gft_split_make(const gft_graph *graph, gft_node_id
                                              gft_split *out, graft_error *err);
 /**
  * Batch norms of the trained side whose scale or offset is trained take the statistics of each batch and update the
- * running ones (Keras' training=True). Before gft_step_make.
+ * running ones (Keras' training=True), which get memory of the parameter set's own for that. Before gft_step_make.
  */
-void gft_split_train_norms(gft_split *split);
+GRAFT_MUST_CHECK graft_status gft_split_train_norms(gft_split *split, graft_error *err);
 void gft_split_deinit(gft_split *split);
 
 #endif
