@@ -23,8 +23,11 @@ graft_status gft_model_new(graft_model **out, graft_error *err) {
 void graft_model_free(graft_model *model) {
     if (!model)
         return;
-    for (int32_t i = 0; i < model->signature_count; i++)
+    for (int32_t i = 0; i < model->signature_count; i++) {
         gft_graph_free(model->signatures[i].graph);
+        for (int32_t rank = 0; rank < GFT_SIGNATURE_RANKS; rank++)
+            gft_graph_free(model->signatures[i].by_rank[rank]);
+    }
     gft_params_deinit(&model->params);
     for (int32_t i = model->keep_count; i-- > 0;)
         model->keeps[i].close(model->keeps[i].object);
@@ -78,6 +81,11 @@ graft_status gft_model_add_signature(graft_model *model, const char *name, gft_g
     model->signatures[model->signature_count++] =
         (gft_signature){.name = copy, .graph = graph_take};
     return GRAFT_OK;
+}
+
+const gft_graph *gft_signature_graph(const gft_signature *signature, int32_t rank) {
+    const bool other = rank >= 0 && rank < GFT_SIGNATURE_RANKS && signature->by_rank[rank];
+    return other ? signature->by_rank[rank] : signature->graph;
 }
 
 graft_status gft_model_set_labels(graft_model *model, const char *const *labels, int32_t count,

@@ -11,11 +11,19 @@
 #include "graft/model.h"
 #include "graph/graph.h"
 
+#define GFT_SIGNATURE_RANKS 6 /* 0 to 5 */
+
 typedef struct gft_signature {
-    const char *name;    /* "serving_default" */
-    gft_graph *graph;    /* owned; NULL if it cannot be run here */
-    const char *problem; /* why not */
-    graft_op_info *ops;  /* what the source used; may be NULL */
+    const char *name; /* "serving_default" */
+    gft_graph *graph; /* owned; NULL if it cannot be run here */
+    /*
+     * Of a signature with one input of any rank: its graph for an input of that rank, NULL if it
+     * takes none. Owned.
+     */
+    gft_graph *by_rank[GFT_SIGNATURE_RANKS];
+    const char *free_input; /* the name of that input; NULL: there is none */
+    const char *problem;    /* why not */
+    graft_op_info *ops;     /* what the source used; may be NULL */
     int32_t op_count;
 } gft_signature;
 
@@ -74,6 +82,8 @@ GRAFT_MUST_CHECK graft_status gft_model_check_weights(const graft_model *model, 
                                                       graft_error *err);
 GRAFT_MUST_CHECK graft_status gft_model_add_signature(graft_model *model, const char *name,
                                                       gft_graph *graph_take, graft_error *err);
+/** The graph for an input of this rank where the signature leaves the rank open, else its graph. */
+const gft_graph *gft_signature_graph(const gft_signature *signature, int32_t rank);
 GRAFT_MUST_CHECK graft_status gft_model_set_labels(graft_model *model, const char *const *labels,
                                                    int32_t count, graft_error *err);
 /**

@@ -133,8 +133,9 @@ typedef struct gft_sm_end {
     const char *key;
     const char *tensor; /* as the main graph names it; NULL: not a dense tensor */
     graft_dtype dtype;  /* of an input */
-    bool any_rank;      /* of an input: neither signature nor node knows its rank */
-    graft_shape shape;  /* of an input */
+    bool any_rank;      /* of an input: neither signature nor node nor feature knows its rank */
+    bool free_rank;    /* numbers whose rank the signature leaves open; a feature may suggest one */
+    graft_shape shape; /* of an input */
 } gft_sm_end;
 
 typedef struct gft_sm_ends {

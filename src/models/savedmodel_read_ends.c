@@ -63,6 +63,7 @@ static graft_status end_of(gft_sm_reader *r, const char *key, const Tensorflow__
         return GRAFT_OK;
     GFT_TRY(set_shape(end, info->tensor_shape, err));
     GFT_TRY(gft_sm_end_from_node(r, end, err));
+    end->free_rank = end->any_rank && end->dtype != GRAFT_STRING;
     return end->any_rank ? shape_of_feature(r, end, err) : GRAFT_OK;
 }
 

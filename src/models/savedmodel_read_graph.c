@@ -333,9 +333,52 @@ static graft_status settle(signature_reader *s, graft_status status, const graft
     return s->problem ? GRAFT_OK : gft_fail_memory(err, sizeof *why, "a message");
 }
 
+/* The only input whose rank is left open, or NULL. */
+static gft_sm_end *free_end(const gft_sm_ends *ends) {
+    gft_sm_end *found = NULL;
+    for (size_t i = 0; i < ends->input_count; i++) {
+        if (ends->inputs[i].free_rank && found)
+            return NULL;
+        if (ends->inputs[i].free_rank)
+            found = &ends->inputs[i];
+    }
+    return found;
+}
+
+/*
+ * Such an input is read once for every rank: ops mean other axes then. Ranks that the ops refuse
+ * stay empty; where no feature suggests a rank, the first that can be read is the signature's own.
+ */
+static graft_status build_ranks(signature_reader *s, gft_sm_end *end, gft_signature *added,
+                                graft_error *err) {
+    const gft_sm_end kept = *end;
+    graft_status status = GRAFT_OK;
+    added->free_input = gft_arena_strdup(s->r->arena, end->key);
+    if (!added->free_input)
+        return gft_fail_memory(err, strlen(end->key), "an input's name");
+    for (int32_t rank = 0; rank < GFT_SIGNATURE_RANKS && status == GRAFT_OK; rank++) {
+        graft_error why = {0};
+        if (added->graph && !kept.any_rank && rank == kept.shape.rank)
+            continue;
+        end->any_rank = false;
+        end->shape = (graft_shape){.rank = rank};
+        for (int32_t i = 0; i < rank; i++)
+            end->shape.dims[i] = -1;
+        s->problem = NULL;
+        status = settle(s, build(s, &why), &why, err);
+        gft_graph **place = s->graph && !added->graph ? &added->graph : &added->by_rank[rank];
+        *place = s->graph;
+        s->graph = NULL;
+    }
+    *end = kept;
+    added->problem = added->graph ? NULL : s->problem;
+    return status;
+}
+
 static graft_status finish(signature_reader *s, const char *name, graft_error *err) {
     graft_error why = {0};
-    if (!s->problem)
+    const bool surveyed = !s->problem;
+    if (surveyed)
         GFT_TRY(settle(s, build(s, &why), &why, err));
     gft_graph *graph = s->graph;
     s->graph = NULL;
@@ -344,7 +387,8 @@ static graft_status finish(signature_reader *s, const char *name, graft_error *e
     added->problem = s->problem;
     added->ops = s->ops;
     added->op_count = s->op_count;
-    return GRAFT_OK;
+    gft_sm_end *end = free_end(s->ends);
+    return surveyed && end ? build_ranks(s, end, added, err) : GRAFT_OK;
 }
 
 /*

@@ -120,6 +120,16 @@ static graft_status check_tensor(const graft_session *s, int32_t i, const graft_
     return GRAFT_OK;
 }
 
+/* An input whose rank the signature leaves open chooses among its graphs. */
+static void choose_graph(graft_session *s, const graft_tensor *given, int32_t count) {
+    const gft_signature *signature = &s->model->signatures[s->signature];
+    for (int32_t i = 0; i < s->graph->input_count && signature->free_input && !s->tapped; i++) {
+        const graft_tensor *t = find_tensor(s, i, given, count);
+        if (t && strcmp(s->graph->inputs[i].name, signature->free_input) == 0)
+            s->graph = gft_signature_graph(signature, t->desc.shape.rank);
+    }
+}
+
 static graft_status bind_inputs(graft_session *s, const graft_tensor *given, int32_t count,
                                 graft_error *err) {
     char list[256];
@@ -203,6 +213,7 @@ graft_status graft_session_run(graft_session *session, const graft_tensor *input
         return gft_fail(err, GRAFT_INVALID_ARGUMENT,
                         "signature '%s': room for %d outputs, it has %d", signature_name(session),
                         (int)output_count, (int)session->graph->output_count);
+    choose_graph(session, inputs, input_count);
     GFT_TRY(bind_inputs(session, inputs, input_count, err));
     GFT_TRY(get_plan(session, &p, err));
     p->used = ++session->tick;

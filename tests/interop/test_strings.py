@@ -291,6 +291,71 @@ def test_examples(parses, compression, tmp_path):
     same(run(parses, given, tmp_path), {k: v.numpy() for k, v in theirs.items()})
 
 
+@pytest.mark.parametrize("op", ["ParseExample", "ParseExampleV2"])
+def test_examples_in_tflite(op, tmp_path):
+    """The converter keeps the parser as a custom operator, and its keys and defaults as tensors of strings."""
+    spec = {**SPEC, "bag": tf.io.VarLenFeature(tf.int64)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def parse(examples):
+        if op == "ParseExampleV2":
+            p = tf.io.parse_example(examples, spec)
+        else:
+            keys = sorted(SPEC)
+            dense = tf.raw_ops.ParseExample(
+                serialized=examples,
+                names=[],
+                sparse_keys=[],
+                dense_keys=keys,
+                dense_defaults=[
+                    tf.constant([] if SPEC[k].default_value is None else SPEC[k].default_value, SPEC[k].dtype)
+                    for k in keys
+                ],
+                sparse_types=[],
+                dense_shapes=[SPEC[k].shape for k in keys],
+            ).dense_values
+            p = dict(zip(keys, dense))
+        return {"double": p["x"] * 2.0, "n": p["n"], "name": p["name"]}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([parse.get_concrete_function()])
+    converter.allow_custom_ops = True
+    model = tmp_path / "parse.tflite"
+    model.write_bytes(converter.convert())
+    theirs = parse(tf.constant(EXAMPLES))
+    ours = run(model, records(tmp_path / "e.tfrecord", EXAMPLES), tmp_path)
+    # the converter names outputs after its own nodes: they are told by their values
+    for value in theirs.values():
+        value = value.numpy()
+        assert any(
+            o.shape == value.shape
+            and o.dtype.kind == ("S" if value.dtype == object else value.dtype.kind)
+            and o.ravel().tolist() == value.ravel().tolist()
+            for o in ours.values()
+        ), (value, ours)
+    assert len(ours) == len(theirs)
+
+
+def test_any_rank(tmp_path):
+    """An input whose rank is open: what ops mean by an axis depends on what is fed."""
+    module = tf.Module()
+    module.w = tf.Variable(3.0)
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
+    def f(x):
+        return {"last": tf.reduce_sum(x, -1) * module.w, "same": tf.nn.relu(x) + 1.0}
+
+    module.f = f
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=f)
+    signature = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    rng = np.random.default_rng(0)
+    for shape in [(3,), (2, 3), (4, 1), (2, 3, 4), (1, 2, 3, 4), (2, 1, 2, 3, 2)]:
+        x = rng.normal(size=shape).astype(np.float32)
+        theirs = signature(x=tf.constant(x))
+        same(run(tmp_path / "model", {"x": x}, tmp_path), {k: v.numpy() for k, v in theirs.items()})
+    said = run(tmp_path / "model", {"x": np.float32(1.0)}, tmp_path, ok=False)
+    assert "input 'x': got float32 []" in said
+
+
 def test_one_example(parses, tmp_path):
     signature = tf.saved_model.load(str(parses)).signatures["single"]
     for item in EXAMPLES:
