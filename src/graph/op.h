@@ -83,6 +83,7 @@ typedef struct gft_prepare {
     const void *const *
         constants; /* per input: data that stays the same for the plan's life (pack it), else NULL */
     gft_arena *arena;
+    bool no_winograd; /* sums term by term, see gft_plan_options */
     /* filled in by the op */
     void *state;
     int32_t phases;                /* default 1; a barrier lies between phases */
@@ -142,8 +143,8 @@ typedef struct gft_op {
         void); /* GFT_KIND_UNARY: the best kernel for this CPU, used by epilogues */
     uint32_t
         shape_inputs; /* bit i: of input i only the shape is looked at; its data need not be there any more */
-    const struct gft_quantized_ops *
-        quantized; /* of GFT_KIND_QUANTIZE: what joined graphs are made of (graph/quantized.h) */
+    const struct gft_quantized_ops
+        *quantized; /* of GFT_KIND_QUANTIZE: what joined graphs are made of (graph/quantized.h) */
 } gft_op;
 
 #endif

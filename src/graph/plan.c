@@ -119,6 +119,7 @@ graft_status gft_plan_new(const gft_graph *graph, const graft_shape *input_shape
         return gft_fail_memory(err, sizeof *plan, "a plan");
     atomic_init(&plan->references, 1);
     plan->training = options->training;
+    plan->no_winograd = options->no_winograd;
     plan->keep_all = options->keep_all;
     graft_status status = build(plan, graph, input_shapes, options, err);
     if (status != GRAFT_OK) {

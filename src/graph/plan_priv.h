@@ -59,6 +59,7 @@ typedef struct gft_plan_output {
 struct gft_plan {
     atomic_int references;
     bool training;
+    bool no_winograd;
     bool keep_all;
     gft_graph *graph; /* the rewritten copy */
     gft_arena memory; /* everything below */

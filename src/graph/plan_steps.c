@@ -49,6 +49,7 @@ static graft_status prepare(gft_plan *plan, gft_step *step, const void *const *c
                      .output_count = step->output_count,
                      .constants = constants,
                      .arena = &plan->packed,
+                     .no_winograd = plan->no_winograd,
                      .phases = 1,
                      .tasks = {1, 1, 1}};
     graft_status status = step->op->prepare ? step->op->prepare(&p, err) : GRAFT_OK;

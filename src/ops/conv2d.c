@@ -2,25 +2,24 @@
  * conv2d: TensorFlow's Conv2D in NHWC with an epilogue, any filter, stride, dilation, padding and
  * groups.
  *
- * An indirect GEMM per group: rows are output pixels, columns are filters, the reduction runs over
- * taps and channels. A constant filter is packed once per plan, another one in the first phase of
- * each run.
+ * Constant 3x3 filters of stride 1 run by Winograd's algorithm where that is faster
+ * (conv2d_winograd.h). All else is an indirect GEMM per group: rows are output pixels, columns are
+ * filters, the reduction runs over taps and channels. A constant filter is packed once per plan,
+ * another one in the first phase of each run.
  */
 #include <string.h>
 
 #include "base/size.h"
+#include "ops/conv2d_winograd.h"
 #include "ops/conv_geometry.h"
 #include "ops/conv_indirect.h"
 #include "ops/epilogue.h"
 #include "ops/gemm_grid.h"
 #include "ops/ops.h"
 
-/* How a convolution is computed. Winograd will be another one. */
-typedef enum conv2d_algorithm { CONV2D_INDIRECT_GEMM } conv2d_algorithm;
-
 typedef struct conv2d_state {
     gft_conv_geometry geo;
-    conv2d_algorithm algorithm;
+    const gft_winograd *winograd; /* NULL: the indirect GEMM, and what follows is filled in */
     gft_conv_taps taps;
     gft_epilogue epilogue;
     gft_gemm_grid grid; /* of one group */
@@ -52,11 +51,6 @@ static void cost(const gft_infer *in, gft_cost *out) {
         out->macs = gft_conv_geometry_macs(&geo);
 }
 
-static conv2d_algorithm conv2d_choose(const gft_conv_geometry *geo) {
-    (void)geo;
-    return CONV2D_INDIRECT_GEMM;
-}
-
 /* Worker scratch: pointers, padded window rows, a scaled copy of the block's rows. */
 static graft_status place_scratch(gft_prepare *prepare, conv2d_state *s, graft_error *err) {
     size_t rows = (size_t)s->grid.max_rows;
@@ -76,17 +70,8 @@ static graft_status place_scratch(gft_prepare *prepare, conv2d_state *s, graft_e
     return GRAFT_OK;
 }
 
-static graft_status prepare(gft_prepare *p, graft_error *err) {
-    const gft_conv2d_attrs *attrs = p->attrs;
-    conv2d_state *s = gft_arena_alloc(p->arena, sizeof *s);
-    if (!s)
-        return gft_fail_memory(err, sizeof *s, p->node);
-    GFT_TRY(gft_conv_geometry_of(p->node, attrs, &p->inputs[0].shape, &p->inputs[1].shape, false,
-                                 &s->geo, err));
-    s->algorithm = conv2d_choose(&s->geo);
-    s->kernels = gft_kernels()->gemm_f32;
+static graft_status prepare_indirect(gft_prepare *p, conv2d_state *s, graft_error *err) {
     s->taps = gft_conv_taps_of(&s->geo);
-    s->epilogue = gft_epilogue_of(&attrs->epilogue, 2);
     int64_t rows;
     int64_t depth;
     if (!gft_i64_mul(s->geo.n * s->geo.oh, s->geo.ow, &rows) ||
@@ -102,10 +87,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     if (!s->zeros)
         return gft_fail_memory(err, (size_t)s->taps.depth * sizeof(float), p->node);
     GFT_TRY(place_scratch(p, s, err));
-    p->state = s;
     int32_t phase = 0;
     if (p->constants[1]) {
-        p->packed_inputs = 1u << 1;
         s->packed = gft_gemm_pack_now(&s->pack, p->constants[1], p->arena);
         if (!s->packed)
             return gft_fail_memory(err, bytes, p->node);
@@ -116,6 +99,27 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     p->tasks[phase++] = gft_at_least_one(s->geo.groups * gft_gemm_grid_tasks(&s->grid));
     p->phases = phase;
     return GRAFT_OK;
+}
+
+static graft_status prepare(gft_prepare *p, graft_error *err) {
+    const gft_conv2d_attrs *attrs = p->attrs;
+    conv2d_state *s = gft_arena_alloc(p->arena, sizeof *s);
+    if (!s)
+        return gft_fail_memory(err, sizeof *s, p->node);
+    GFT_TRY(gft_conv_geometry_of(p->node, attrs, &p->inputs[0].shape, &p->inputs[1].shape, false,
+                                 &s->geo, err));
+    s->kernels = gft_kernels()->gemm_f32;
+    s->epilogue = gft_epilogue_of(&attrs->epilogue, 2);
+    p->state = s;
+    if (p->constants[1])
+        p->packed_inputs = 1u << 1;
+    gft_winograd_grid grid = {0};
+    if (p->constants[1] && !p->no_winograd)
+        grid = gft_winograd_choose(&s->geo, s->kernels);
+    if (grid.m == 0)
+        return prepare_indirect(p, s, err);
+    return gft_winograd_prepare(&grid, &s->geo, &s->epilogue, p->constants[1], p, &s->winograd,
+                                err);
 }
 
 /*
@@ -175,7 +179,9 @@ static void run_block(const conv2d_state *s, const gft_exec *exec) {
 
 static void run(const gft_exec *exec) {
     const conv2d_state *s = exec->state;
-    if (!s->packed && exec->phase == 0)
+    if (s->winograd)
+        gft_winograd_run(s->winograd, exec);
+    else if (!s->packed && exec->phase == 0)
         gft_gemm_pack_task(&s->pack, exec->inputs[1], exec->scratch, exec->task);
     else
         run_block(s, exec);

@@ -1,0 +1,195 @@
+/*
+ * The transforms of Winograd's convolution over the vector layer, a vector of channels at a time;
+ * contracts in kernels/winograd.h. Both are separable: columns first, rows then. Points come in
+ * pairs +a, -a, whose results share their even and odd parts.
+ */
+#include <stdbool.h>
+
+#include "kernels/kernel_table.h"
+#include "kernels/vec/vec_math.h"
+#include "kernels/winograd.h"
+
+#define WINO_MOST 6
+#define WINO_A ((float)GFT_WINOGRAD_A)
+#define WINO_B ((float)GFT_WINOGRAD_B)
+
+/* B^T d for F(4x4): six values to six points. */
+V_INLINE void points_4(const vec d[6], vec t[6]) {
+    const float a2 = WINO_A * WINO_A;
+    const float b2 = WINO_B * WINO_B;
+    const vec even_a = v_fnma(v_set(b2), d[2], d[4]);
+    const vec odd_a = v_fnma(v_set(b2), d[1], d[3]);
+    const vec even_b = v_fnma(v_set(a2), d[2], d[4]);
+    const vec odd_b = v_fnma(v_set(a2), d[1], d[3]);
+    t[0] = v_fma(v_set(a2 * b2), d[0], v_fnma(v_set(a2 + b2), d[2], d[4]));
+    t[1] = v_fma(v_set(WINO_A), odd_a, even_a);
+    t[2] = v_fnma(v_set(WINO_A), odd_a, even_a);
+    t[3] = v_fma(v_set(WINO_B), odd_b, even_b);
+    t[4] = v_fnma(v_set(WINO_B), odd_b, even_b);
+    t[5] = v_fma(v_set(a2 * b2), d[1], v_fnma(v_set(a2 + b2), d[3], d[5]));
+}
+
+/* B^T d for F(2x2). */
+V_INLINE void points_2(const vec d[4], vec t[4]) {
+    t[0] = v_sub(d[0], d[2]);
+    t[1] = v_add(d[1], d[2]);
+    t[2] = v_sub(d[2], d[1]);
+    t[3] = v_sub(d[3], d[1]);
+}
+
+/* A^T s for F(4x4): six points to four results. */
+V_INLINE void results_4(const vec s[6], vec y[4]) {
+    const float a2 = WINO_A * WINO_A;
+    const float b2 = WINO_B * WINO_B;
+    const vec even_a = v_add(s[1], s[2]);
+    const vec odd_a = v_sub(s[1], s[2]);
+    const vec even_b = v_add(s[3], s[4]);
+    const vec odd_b = v_sub(s[3], s[4]);
+    y[0] = v_add(v_add(s[0], even_a), even_b);
+    y[1] = v_fma(v_set(WINO_B), odd_b, v_mul(v_set(WINO_A), odd_a));
+    y[2] = v_fma(v_set(b2), even_b, v_mul(v_set(a2), even_a));
+    y[3] = v_fma(v_set(b2 * WINO_B), odd_b, v_fma(v_set(a2 * WINO_A), odd_a, s[5]));
+}
+
+/* A^T s for F(2x2). */
+V_INLINE void results_2(const vec s[4], vec y[2]) {
+    y[0] = v_add(v_add(s[0], s[1]), s[2]);
+    y[1] = v_add(v_sub(s[1], s[2]), s[3]);
+}
+
+V_INLINE vec load_some(const float *p, int64_t n) {
+    return n >= V_LANES ? v_load(p) : v_load_n(p, n);
+}
+V_INLINE void store_some(float *p, vec a, int64_t n) {
+    if (n >= V_LANES)
+        v_store(p, a);
+    else
+        v_store_n(p, a, n);
+}
+
+/* One vector of `n` channels of a tile of `side` pixels; whole: all of them lie in the picture. */
+V_INLINE void input_vector(const gft_winograd_f32_input_args *g, int64_t c, int64_t n,
+                           const bool whole, const int side) {
+    vec t[WINO_MOST][WINO_MOST];
+#pragma GCC unroll 6
+    for (int j = 0; j < side; j++) {
+        vec d[WINO_MOST];
+        vec column[WINO_MOST];
+        bool inside = whole || (j >= g->w_first && j < g->w_end);
+        int64_t at = g->origin + j * g->pixel_stride + c;
+#pragma GCC unroll 6
+        for (int i = 0; i < side; i++) {
+            if (whole || (inside && i >= g->h_first && i < g->h_end))
+                d[i] = load_some(g->x + (at + i * g->row_stride), n);
+            else
+                d[i] = v_zero();
+        }
+        if (side == 6)
+            points_4(d, column);
+        else
+            points_2(d, column);
+#pragma GCC unroll 6
+        for (int i = 0; i < side; i++)
+            t[i][j] = column[i];
+    }
+    float *v = g->v + c;
+#pragma GCC unroll 6
+    for (int i = 0; i < side; i++) {
+        vec row[WINO_MOST];
+        if (side == 6)
+            points_4(t[i], row);
+        else
+            points_2(t[i], row);
+#pragma GCC unroll 6
+        for (int j = 0; j < side; j++, v += g->point_stride)
+            store_some(v, row[j], n);
+    }
+}
+
+V_INLINE void input_tile(const gft_winograd_f32_input_args *g, const int side) {
+    const bool whole = g->h_first <= 0 && g->w_first <= 0 && g->h_end >= side && g->w_end >= side;
+    int64_t c = 0;
+    if (whole)
+        for (; c + V_LANES <= g->channels; c += V_LANES)
+            input_vector(g, c, V_LANES, true, side);
+    else
+        for (; c + V_LANES <= g->channels; c += V_LANES)
+            input_vector(g, c, V_LANES, false, side);
+    if (c < g->channels)
+        input_vector(g, c, g->channels - c, false, side);
+}
+
+/* One vector of `n` channels of a tile of m x m results. */
+V_INLINE void output_vector(const gft_winograd_f32_output_args *g, int64_t c, int64_t n,
+                            const bool whole, const int m) {
+    const int side = m + 2;
+    const vec lo = v_set(g->lo);
+    const vec hi = v_set(g->hi);
+    const vec bias = g->bias ? load_some(g->bias + c, n) : v_zero();
+    vec t[WINO_MOST - 2][WINO_MOST];
+#pragma GCC unroll 6
+    for (int j = 0; j < side; j++) {
+        vec s[WINO_MOST];
+        vec column[WINO_MOST];
+        const float *p = g->s + j * g->point_stride + c;
+#pragma GCC unroll 6
+        for (int i = 0; i < side; i++, p += side * g->point_stride)
+            s[i] = load_some(p, n);
+        if (m == 4)
+            results_4(s, column);
+        else
+            results_2(s, column);
+#pragma GCC unroll 6
+        for (int i = 0; i < m; i++)
+            t[i][j] = column[i];
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < m; i++) {
+        vec row[WINO_MOST];
+        if (!whole && i >= g->rows)
+            break;
+        if (m == 4)
+            results_4(t[i], row);
+        else
+            results_2(t[i], row);
+#pragma GCC unroll 4
+        for (int j = 0; j < m; j++) {
+            if (!whole && j >= g->cols)
+                break;
+            int64_t at = i * g->row_stride + j * g->pixel_stride + c;
+            vec y = v_add(row[j], bias);
+            if (g->residual)
+                y = v_add(y, load_some(g->residual + at, n));
+            /* the value is the second operand, so that NaN passes */
+            store_some(g->y + at, v_min(hi, v_max(lo, y)), n);
+        }
+    }
+}
+
+V_INLINE void output_tile(const gft_winograd_f32_output_args *g, const int m) {
+    int64_t c = 0;
+    if (g->rows >= m && g->cols >= m)
+        for (; c + V_LANES <= g->channels; c += V_LANES)
+            output_vector(g, c, V_LANES, true, m);
+    else
+        for (; c + V_LANES <= g->channels; c += V_LANES)
+            output_vector(g, c, V_LANES, false, m);
+    if (c < g->channels)
+        output_vector(g, c, g->channels - c, false, m);
+}
+
+static void winograd_input_2(const gft_winograd_f32_input_args *args) {
+    input_tile(args, 4);
+}
+static void winograd_input_4(const gft_winograd_f32_input_args *args) {
+    input_tile(args, 6);
+}
+static void winograd_output_2(const gft_winograd_f32_output_args *args) {
+    output_tile(args, 2);
+}
+static void winograd_output_4(const gft_winograd_f32_output_args *args) {
+    output_tile(args, 4);
+}
+
+const struct gft_winograd_f32_kernels V_NAME(winograd_f32) = {winograd_input_2, winograd_input_4,
+                                                              winograd_output_2, winograd_output_4};

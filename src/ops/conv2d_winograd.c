@@ -1,0 +1,222 @@
+/*
+ * Runs the Winograd convolution block by block. What a block works on stays in L2: a panel of the
+ * transformed filter and the sums of one block of columns; the transformed tiles too, or at least
+ * in L3. See conv2d_winograd_choose.c for sizes.
+ */
+#include "ops/conv2d_winograd.h"
+
+#include <math.h>
+
+#include "base/size.h"
+
+#define PHASE_TILES 8 /* of a task of the transforming phase */
+
+struct gft_winograd {
+    gft_conv_geometry geo;
+    gft_epilogue epilogue;
+    gft_winograd_grid grid;
+    const gft_gemm_f32_kernels *kernels;
+    void (*input)(const gft_winograd_f32_input_args *args);
+    void (*output)(const gft_winograd_f32_output_args *args);
+    int64_t side, points;
+    int64_t tiles_h, tiles_w, tiles; /* rows and columns of a picture, tiles of the batch */
+    int64_t max_tiles;               /* of a block */
+    int64_t max_cols;                /* of a block of columns; a multiple of nr */
+    int64_t panels;
+    int64_t v_row, v_point;  /* transformed tiles: floats from tile to tile, from point to point */
+    int64_t s_point;         /* sums */
+    size_t sums_at, rows_at; /* in the worker scratch, behind a task's transformed tiles */
+    const float *filter;     /* transformed and packed */
+};
+
+/* Blocks of columns: a task of the shared kind has one, another kind goes through all. */
+#define BLOCK_COLS 64
+
+/* ---- preparation ---- */
+
+static bool sizes_of(gft_winograd *w, size_t *shared_bytes, size_t *worker_bytes, size_t *filter) {
+    const int64_t nr = w->kernels->nr;
+    const int64_t held = w->grid.shared ? w->tiles : w->max_tiles;
+    /* odd multiples of a cache line: points must not fall onto the same lines of L1 */
+    w->v_row = gft_i64_ceil_div(w->geo.c, 16) * 16;
+    size_t v;
+    size_t s;
+    size_t rows;
+    if (!gft_i64_mul(held, w->v_row, &w->v_point) || w->v_point > INT64_MAX / 4 / w->points ||
+        !gft_i64_mul(w->max_tiles, w->max_cols, &w->s_point) ||
+        w->s_point > INT64_MAX / 4 / w->points)
+        return false;
+    w->v_point = gft_i64_ceil_div(w->v_point, 32) * 32 + 16;
+    w->s_point = gft_i64_ceil_div(w->s_point, 32) * 32 + 16;
+    if (!gft_size_mul((size_t)(w->v_point * w->points), sizeof(float), &v) ||
+        !gft_size_mul((size_t)(w->s_point * w->points), sizeof(float), &s) ||
+        !gft_size_mul((size_t)w->max_tiles, sizeof(float *), &rows) ||
+        !gft_size_mul((size_t)(w->panels * nr), (size_t)w->geo.c, filter) ||
+        !gft_size_mul(*filter, (size_t)w->points, filter))
+        return false;
+    *shared_bytes = w->grid.shared ? v : 0;
+    w->sums_at = w->grid.shared ? 0 : gft_size_align(v, 64);
+    w->rows_at = w->sums_at + gft_size_align(s, 64);
+    *worker_bytes = w->rows_at + rows;
+    return w->rows_at >= w->sums_at && *worker_bytes >= w->rows_at;
+}
+
+graft_status gft_winograd_prepare(const gft_winograd_grid *grid, const gft_conv_geometry *geo,
+                                  const gft_epilogue *epilogue, const float *filter, gft_prepare *p,
+                                  const gft_winograd **out, graft_error *err) {
+    const gft_kernel_table *table = gft_kernels();
+    gft_winograd *w = gft_arena_alloc(p->arena, sizeof *w);
+    if (!w)
+        return gft_fail_memory(err, sizeof *w, p->node);
+    *w = (gft_winograd){
+        .geo = *geo,
+        .epilogue = *epilogue,
+        .grid = *grid,
+        .kernels = table->gemm_f32,
+        .input = grid->m == 4 ? table->winograd_f32->input_4 : table->winograd_f32->input_2,
+        .output = grid->m == 4 ? table->winograd_f32->output_4 : table->winograd_f32->output_2,
+        .side = grid->m + 2,
+        .points = (grid->m + 2) * (grid->m + 2),
+        .tiles_h = gft_i64_ceil_div(geo->oh, grid->m),
+        .tiles_w = gft_i64_ceil_div(geo->ow, grid->m)};
+    const int64_t nr = w->kernels->nr;
+    w->tiles = geo->n * w->tiles_h * w->tiles_w;
+    w->panels = gft_gemm_panels(geo->oc, nr);
+    w->max_tiles = gft_i64_ceil_div(w->tiles, grid->tile_tasks);
+    w->max_cols = grid->shared ? gft_i64_ceil_div(w->panels, grid->col_tasks) * nr
+                               : gft_i64_min(w->panels, BLOCK_COLS / nr) * nr;
+    size_t floats;
+    if (!sizes_of(w, &p->scratch_bytes, &p->worker_scratch_bytes, &floats))
+        return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: the result is too large", p->node);
+    float *u = floats <= INT64_MAX ? gft_arena_floats(p->arena, (int64_t)floats) : NULL;
+    if (!u)
+        return gft_fail_memory(err, floats * sizeof(float), p->node);
+    gft_winograd_filter(filter, geo->c, geo->oc, grid->m, false, nr, 0, w->panels, u);
+    w->filter = u;
+    p->phases = grid->shared ? 2 : 1;
+    if (grid->shared)
+        p->tasks[0] = gft_i64_ceil_div(w->tiles, PHASE_TILES);
+    p->tasks[p->phases - 1] = grid->tile_tasks * grid->col_tasks;
+    *out = w;
+    return GRAFT_OK;
+}
+
+/* ---- running ---- */
+
+typedef struct tile_at {
+    int64_t picture, h, w; /* first result */
+} tile_at;
+
+static tile_at tile_place(const gft_winograd *w, int64_t tile) {
+    int64_t line = tile / w->tiles_w;
+    return (tile_at){line / w->tiles_h, line % w->tiles_h * w->grid.m,
+                     tile % w->tiles_w * w->grid.m};
+}
+
+/* Transforms tiles first..end-1 to v, which is that of tile `first`. */
+static void transform_tiles(const gft_winograd *w, const float *x, int64_t first, int64_t end,
+                            float *v) {
+    const gft_conv_geometry *geo = &w->geo;
+    gft_winograd_f32_input_args args = {.x = x,
+                                        .row_stride = geo->w * geo->c,
+                                        .pixel_stride = geo->c,
+                                        .channels = geo->c,
+                                        .point_stride = w->v_point};
+    for (int64_t tile = first; tile < end; tile++, v += w->v_row) {
+        tile_at at = tile_place(w, tile);
+        int64_t h = at.h - geo->pad_top;
+        int64_t left = at.w - geo->pad_left;
+        args.origin = ((at.picture * geo->h + h) * geo->w + left) * geo->c;
+        args.h_first = gft_i64_max(-h, 0);
+        args.h_end = gft_i64_min(geo->h - h, w->side);
+        args.w_first = gft_i64_max(-left, 0);
+        args.w_end = gft_i64_min(geo->w - left, w->side);
+        args.v = v;
+        w->input(&args);
+    }
+}
+
+/* sums[point][tile][col] for a block of columns. */
+static void multiply(const gft_winograd *w, const float *v, int64_t tiles, int64_t panel,
+                     int64_t cols, const float **rows, float *sums) {
+    const int64_t nr = w->kernels->nr;
+    const int64_t depth = w->geo.c;
+    gft_gemm_f32_args args = {.rows = tiles,
+                              .cols = cols,
+                              .taps = 1,
+                              .depth = depth,
+                              .a = rows,
+                              .a_stride = tiles,
+                              .b_panel_stride = depth * nr,
+                              .c_stride = w->max_cols,
+                              .lo = -INFINITY,
+                              .hi = INFINITY};
+    for (int64_t point = 0; point < w->points; point++) {
+        for (int64_t i = 0; i < tiles; i++)
+            rows[i] = v + point * w->v_point + i * w->v_row;
+        args.b = w->filter + (point * w->panels + panel) * depth * nr;
+        args.c = sums + point * w->s_point;
+        w->kernels->run(&args);
+    }
+}
+
+static void finish_tiles(const gft_winograd *w, const gft_exec *exec, const float *sums,
+                         int64_t first, int64_t tiles, int64_t col, int64_t cols) {
+    const gft_conv_geometry *geo = &w->geo;
+    const float *bias = gft_exec_input(exec, w->epilogue.bias);
+    const float *residual = gft_exec_input(exec, w->epilogue.residual);
+    gft_winograd_f32_output_args args = {.point_stride = w->s_point,
+                                         .channels = cols,
+                                         .row_stride = geo->ow * geo->oc,
+                                         .pixel_stride = geo->oc,
+                                         .bias = bias ? bias + col : NULL,
+                                         .lo = w->epilogue.lo,
+                                         .hi = w->epilogue.hi};
+    for (int64_t i = 0; i < tiles; i++) {
+        tile_at at = tile_place(w, first + i);
+        int64_t offset = ((at.picture * geo->oh + at.h) * geo->ow + at.w) * geo->oc + col;
+        args.s = sums + i * w->max_cols;
+        args.y = (float *)exec->outputs[0] + offset;
+        args.residual = residual ? residual + offset : NULL;
+        args.rows = gft_i64_min(geo->oh - at.h, w->grid.m);
+        args.cols = gft_i64_min(geo->ow - at.w, w->grid.m);
+        w->output(&args);
+        for (int64_t row = 0; row < args.rows; row++)
+            gft_epilogue_finish(&w->epilogue, args.y + row * args.row_stride, args.cols, cols,
+                                geo->oc);
+    }
+}
+
+void gft_winograd_run(const gft_winograd *w, const gft_exec *exec) {
+    const float *x = exec->inputs[0];
+    if (w->grid.shared && exec->phase == 0) {
+        int64_t first = exec->task * PHASE_TILES;
+        transform_tiles(w, x, first, gft_i64_min(first + PHASE_TILES, w->tiles),
+                        (float *)exec->scratch + first * w->v_row);
+        return;
+    }
+    char *scratch = exec->worker_scratch;
+    float *sums = (float *)(void *)(scratch + w->sums_at);
+    const float **rows = (const float **)(void *)(scratch + w->rows_at);
+    int64_t block = exec->task / w->grid.col_tasks;
+    int64_t slice = exec->task % w->grid.col_tasks;
+    int64_t first = block * w->tiles / w->grid.tile_tasks;
+    int64_t tiles = (block + 1) * w->tiles / w->grid.tile_tasks - first;
+    int64_t panel = slice * w->panels / w->grid.col_tasks;
+    int64_t panel_end = (slice + 1) * w->panels / w->grid.col_tasks;
+    const float *v;
+    if (w->grid.shared) {
+        v = (const float *)exec->scratch + first * w->v_row;
+    } else {
+        transform_tiles(w, x, first, first + tiles, (float *)(void *)scratch);
+        v = (const float *)(const void *)scratch;
+    }
+    const int64_t step = w->max_cols / w->kernels->nr;
+    for (; panel < panel_end; panel += step) {
+        int64_t col = panel * w->kernels->nr;
+        int64_t cols =
+            gft_i64_min(gft_i64_min(step, panel_end - panel) * w->kernels->nr, w->geo.oc - col);
+        multiply(w, v, tiles, panel, cols, rows, sums);
+        finish_tiles(w, exec, sums, first, tiles, col, cols);
+    }
+}

@@ -1,0 +1,52 @@
+/*
+ * 3x3 convolutions of stride 1 by Winograd's algorithm (kernels/winograd.h): tiles of x are
+ * transformed, one matrix product per point sums over channels, tiles of the result are transformed
+ * back. For constant filters, which are transformed and packed once per plan.
+ *
+ * An infinity or NaN in x reaches every result of the tiles that read it.
+ */
+#ifndef GFT_OPS_CONV2D_WINOGRAD_H
+#define GFT_OPS_CONV2D_WINOGRAD_H
+
+#include "ops/conv_geometry.h"
+#include "ops/epilogue.h"
+#include "ops/gemm_grid.h"
+
+/*
+ * How the work is cut. The tiles of the batch are counted through, and lie in `tile_tasks` blocks.
+ * shared: a phase of its own transforms all of x into the step's scratch, and the second phase has
+ * tile_tasks * col_tasks blocks; else a task transforms its own tiles and makes all columns, one
+ * block of columns after the other.
+ */
+typedef struct gft_winograd_grid {
+    int32_t m; /* results per side of a tile, 2 or 4; 0: Winograd is not used */
+    bool shared;
+    int64_t tile_tasks, col_tasks;
+} gft_winograd_grid;
+
+typedef struct gft_winograd gft_winograd;
+
+/** The cost model: which tile, or none. Depends on shapes and the register tile alone. */
+gft_winograd_grid gft_winograd_choose(const gft_conv_geometry *geo,
+                                      const gft_gemm_f32_kernels *kernels);
+
+/**
+ * Transforms and packs the filter and fills in p's phases, tasks and scratch.
+ * @param filter 3 x 3 x c x oc
+ */
+GRAFT_MUST_CHECK graft_status gft_winograd_prepare(const gft_winograd_grid *grid,
+                                                   const gft_conv_geometry *geo,
+                                                   const gft_epilogue *epilogue,
+                                                   const float *filter, gft_prepare *p,
+                                                   const gft_winograd **out, graft_error *err);
+void gft_winograd_run(const gft_winograd *w, const gft_exec *exec);
+
+/**
+ * U = G g G^T in double, rounded once and packed like gft_gemm_pack_f32: point after point, each
+ * its panels of nr columns. flip: the filter turned by 180 degrees with channels exchanged, as the
+ * gradient of x needs it (then c and oc are those of the turned filter).
+ */
+void gft_winograd_filter(const float *filter, int64_t c, int64_t oc, int32_t m, bool flip,
+                         int64_t nr, int64_t first_panel, int64_t panels, float *u);
+
+#endif
