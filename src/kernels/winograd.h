@@ -49,7 +49,24 @@ typedef struct gft_winograd_f32_output_args {
     float lo, hi;
 } gft_winograd_f32_output_args;
 
+/*
+ * s[i * s_row + j] = sum_k v[i * v_row + k] * U[k][j] for `rows` tiles at one point: a matrix
+ * product with few rows, whose U often comes from far away: while a panel is at work, parts of the
+ * next one are asked for.
+ */
+typedef struct gft_winograd_f32_product_args {
+    int64_t rows, panels, depth;
+    const float *v;
+    int64_t v_row;
+    const float *u; /* packed panels (kernels/gemm.h) of `product_nr` columns, one behind another */
+    const float *next; /* a panel that will be wanted after these; NULL: none */
+    float *s;          /* panels * product_nr columns are written */
+    int64_t s_row;
+} gft_winograd_f32_product_args;
+
 typedef const struct gft_winograd_f32_kernels {
+    int32_t product_nr;
+    void (*product)(const gft_winograd_f32_product_args *args);
     void (*input_2)(const gft_winograd_f32_input_args *args); /* F(2x2,3x3) */
     void (*input_4)(const gft_winograd_f32_input_args *args); /* F(4x4,3x3) */
     void (*output_2)(const gft_winograd_f32_output_args *args);

@@ -115,7 +115,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
         p->packed_inputs = 1u << 1;
     gft_winograd_grid grid = {0};
     if (p->constants[1] && !p->no_winograd)
-        grid = gft_winograd_choose(&s->geo, s->kernels);
+        grid = gft_winograd_choose(&s->geo);
     if (grid.m == 0)
         return prepare_indirect(p, s, err);
     return gft_winograd_prepare(&grid, &s->geo, &s->epilogue, p->constants[1], p, &s->winograd,

@@ -5,8 +5,6 @@
  */
 #include "ops/conv2d_winograd.h"
 
-#include <math.h>
-
 #include "base/size.h"
 
 #define PHASE_TILES 8 /* of a task of the transforming phase */
@@ -15,18 +13,18 @@ struct gft_winograd {
     gft_conv_geometry geo;
     gft_epilogue epilogue;
     gft_winograd_grid grid;
-    const gft_gemm_f32_kernels *kernels;
+    const gft_winograd_f32_kernels *kernels;
     void (*input)(const gft_winograd_f32_input_args *args);
     void (*output)(const gft_winograd_f32_output_args *args);
-    int64_t side, points;
+    int64_t side, points, nr;
     int64_t tiles_h, tiles_w, tiles; /* rows and columns of a picture, tiles of the batch */
     int64_t max_tiles;               /* of a block */
     int64_t max_cols;                /* of a block of columns; a multiple of nr */
     int64_t panels;
-    int64_t v_row, v_point;  /* transformed tiles: floats from tile to tile, from point to point */
-    int64_t s_point;         /* sums */
-    size_t sums_at, rows_at; /* in the worker scratch, behind a task's transformed tiles */
-    const float *filter;     /* transformed and packed */
+    int64_t v_row, v_point; /* transformed tiles: floats from tile to tile, from point to point */
+    int64_t s_point;        /* sums */
+    size_t sums_at;         /* in the worker scratch, behind a task's transformed tiles */
+    const float *filter;    /* transformed and packed */
 };
 
 /* Blocks of columns: a task of the shared kind has one, another kind goes through all. */
@@ -35,13 +33,12 @@ struct gft_winograd {
 /* ---- preparation ---- */
 
 static bool sizes_of(gft_winograd *w, size_t *shared_bytes, size_t *worker_bytes, size_t *filter) {
-    const int64_t nr = w->kernels->nr;
+    const int64_t nr = w->nr;
     const int64_t held = w->grid.shared ? w->tiles : w->max_tiles;
     /* odd multiples of a cache line: points must not fall onto the same lines of L1 */
     w->v_row = gft_i64_ceil_div(w->geo.c, 16) * 16;
     size_t v;
     size_t s;
-    size_t rows;
     if (!gft_i64_mul(held, w->v_row, &w->v_point) || w->v_point > INT64_MAX / 4 / w->points ||
         !gft_i64_mul(w->max_tiles, w->max_cols, &w->s_point) ||
         w->s_point > INT64_MAX / 4 / w->points)
@@ -50,36 +47,33 @@ static bool sizes_of(gft_winograd *w, size_t *shared_bytes, size_t *worker_bytes
     w->s_point = gft_i64_ceil_div(w->s_point, 32) * 32 + 16;
     if (!gft_size_mul((size_t)(w->v_point * w->points), sizeof(float), &v) ||
         !gft_size_mul((size_t)(w->s_point * w->points), sizeof(float), &s) ||
-        !gft_size_mul((size_t)w->max_tiles, sizeof(float *), &rows) ||
         !gft_size_mul((size_t)(w->panels * nr), (size_t)w->geo.c, filter) ||
         !gft_size_mul(*filter, (size_t)w->points, filter))
         return false;
     *shared_bytes = w->grid.shared ? v : 0;
     w->sums_at = w->grid.shared ? 0 : gft_size_align(v, 64);
-    w->rows_at = w->sums_at + gft_size_align(s, 64);
-    *worker_bytes = w->rows_at + rows;
-    return w->rows_at >= w->sums_at && *worker_bytes >= w->rows_at;
+    return gft_size_add(w->sums_at, s, worker_bytes);
 }
 
 graft_status gft_winograd_prepare(const gft_winograd_grid *grid, const gft_conv_geometry *geo,
                                   const gft_epilogue *epilogue, const float *filter, gft_prepare *p,
                                   const gft_winograd **out, graft_error *err) {
-    const gft_kernel_table *table = gft_kernels();
+    const gft_winograd_f32_kernels *kernels = gft_kernels()->winograd_f32;
     gft_winograd *w = gft_arena_alloc(p->arena, sizeof *w);
     if (!w)
         return gft_fail_memory(err, sizeof *w, p->node);
-    *w = (gft_winograd){
-        .geo = *geo,
-        .epilogue = *epilogue,
-        .grid = *grid,
-        .kernels = table->gemm_f32,
-        .input = grid->m == 4 ? table->winograd_f32->input_4 : table->winograd_f32->input_2,
-        .output = grid->m == 4 ? table->winograd_f32->output_4 : table->winograd_f32->output_2,
-        .side = grid->m + 2,
-        .points = (grid->m + 2) * (grid->m + 2),
-        .tiles_h = gft_i64_ceil_div(geo->oh, grid->m),
-        .tiles_w = gft_i64_ceil_div(geo->ow, grid->m)};
-    const int64_t nr = w->kernels->nr;
+    *w = (gft_winograd){.geo = *geo,
+                        .epilogue = *epilogue,
+                        .grid = *grid,
+                        .kernels = kernels,
+                        .nr = kernels->product_nr,
+                        .input = grid->m == 4 ? kernels->input_4 : kernels->input_2,
+                        .output = grid->m == 4 ? kernels->output_4 : kernels->output_2,
+                        .side = grid->m + 2,
+                        .points = (grid->m + 2) * (grid->m + 2),
+                        .tiles_h = gft_i64_ceil_div(geo->oh, grid->m),
+                        .tiles_w = gft_i64_ceil_div(geo->ow, grid->m)};
+    const int64_t nr = w->nr;
     w->tiles = geo->n * w->tiles_h * w->tiles_w;
     w->panels = gft_gemm_panels(geo->oc, nr);
     w->max_tiles = gft_i64_ceil_div(w->tiles, grid->tile_tasks);
@@ -136,27 +130,24 @@ static void transform_tiles(const gft_winograd *w, const float *x, int64_t first
     }
 }
 
-/* sums[point][tile][col] for a block of columns. */
+/* sums[point][tile][col] for `panels` panels from `panel` on. */
 static void multiply(const gft_winograd *w, const float *v, int64_t tiles, int64_t panel,
-                     int64_t cols, const float **rows, float *sums) {
-    const int64_t nr = w->kernels->nr;
-    const int64_t depth = w->geo.c;
-    gft_gemm_f32_args args = {.rows = tiles,
-                              .cols = cols,
-                              .taps = 1,
-                              .depth = depth,
-                              .a = rows,
-                              .a_stride = tiles,
-                              .b_panel_stride = depth * nr,
-                              .c_stride = w->max_cols,
-                              .lo = -INFINITY,
-                              .hi = INFINITY};
+                     int64_t panels, float *sums) {
+    const int64_t matrix = w->panels * w->geo.c * w->nr;
+    gft_winograd_f32_product_args args = {.rows = tiles,
+                                          .panels = panels,
+                                          .depth = w->geo.c,
+                                          .v = v,
+                                          .v_row = w->v_row,
+                                          .u = w->filter + panel * w->geo.c * w->nr,
+                                          .s = sums,
+                                          .s_row = w->max_cols};
     for (int64_t point = 0; point < w->points; point++) {
-        for (int64_t i = 0; i < tiles; i++)
-            rows[i] = v + point * w->v_point + i * w->v_row;
-        args.b = w->filter + (point * w->panels + panel) * depth * nr;
-        args.c = sums + point * w->s_point;
-        w->kernels->run(&args);
+        args.next = point + 1 < w->points ? args.u + matrix : NULL;
+        w->kernels->product(&args);
+        args.u += matrix;
+        args.v += w->v_point;
+        args.s += w->s_point;
     }
 }
 
@@ -197,7 +188,6 @@ void gft_winograd_run(const gft_winograd *w, const gft_exec *exec) {
     }
     char *scratch = exec->worker_scratch;
     float *sums = (float *)(void *)(scratch + w->sums_at);
-    const float **rows = (const float **)(void *)(scratch + w->rows_at);
     int64_t block = exec->task / w->grid.col_tasks;
     int64_t slice = exec->task % w->grid.col_tasks;
     int64_t first = block * w->tiles / w->grid.tile_tasks;
@@ -211,12 +201,11 @@ void gft_winograd_run(const gft_winograd *w, const gft_exec *exec) {
         transform_tiles(w, x, first, first + tiles, (float *)(void *)scratch);
         v = (const float *)(const void *)scratch;
     }
-    const int64_t step = w->max_cols / w->kernels->nr;
+    const int64_t step = w->max_cols / w->nr;
     for (; panel < panel_end; panel += step) {
-        int64_t col = panel * w->kernels->nr;
-        int64_t cols =
-            gft_i64_min(gft_i64_min(step, panel_end - panel) * w->kernels->nr, w->geo.oc - col);
-        multiply(w, v, tiles, panel, cols, rows, sums);
+        int64_t col = panel * w->nr;
+        int64_t cols = gft_i64_min(gft_i64_min(step, panel_end - panel) * w->nr, w->geo.oc - col);
+        multiply(w, v, tiles, panel, gft_i64_min(step, panel_end - panel), sums);
         finish_tiles(w, exec, sums, first, tiles, col, cols);
     }
 }

@@ -26,9 +26,8 @@ typedef struct gft_winograd_grid {
 
 typedef struct gft_winograd gft_winograd;
 
-/** The cost model: which tile, or none. Depends on shapes and the register tile alone. */
-gft_winograd_grid gft_winograd_choose(const gft_conv_geometry *geo,
-                                      const gft_gemm_f32_kernels *kernels);
+/** The cost model: which tile, or none. Depends on shapes alone. */
+gft_winograd_grid gft_winograd_choose(const gft_conv_geometry *geo);
 
 /**
  * Transforms and packs the filter and fills in p's phases, tasks and scratch.

@@ -178,6 +178,89 @@ V_INLINE void output_tile(const gft_winograd_f32_output_args *g, const int m) {
         output_vector(g, c, g->channels - c, false, m);
 }
 
+/* ---- products ---- */
+
+/* Rows of a register tile: as many as leave registers for two vectors of U and one of V. */
+#if V_LANES == 1
+#define WINO_ROWS 4
+#define WINO_EACH(X) X(1) X(2) X(3) X(4)
+#elif V_LANES == 8
+#define WINO_ROWS 6
+#define WINO_EACH(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#else
+#define WINO_ROWS 12
+#define WINO_EACH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#endif
+#define WINO_NR (2 * V_LANES)
+
+/*
+ * `rows` tiles by one panel. next: panel to ask for, one row in two steps from `next` on (so that a
+ * tile asks for half a panel); NULL: none.
+ */
+V_INLINE void product_tile(const float *v, int64_t v_row, const float *u, int64_t depth,
+                           const float *next, float *s, int64_t s_row, const int rows) {
+    vec sum[WINO_ROWS][2];
+    const float *a[WINO_ROWS];
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++) {
+        a[r] = v + r * v_row;
+        sum[r][0] = sum[r][1] = v_zero();
+    }
+#define WINO_STEP(k, row)                                                                          \
+    do {                                                                                           \
+        const vec b0 = v_load(row);                                                                \
+        const vec b1 = v_load((row) + V_LANES);                                                    \
+        _Pragma("GCC unroll 12") for (int r = 0; r < rows; r++) {                                  \
+            const vec x = v_set(a[r][k]);                                                          \
+            sum[r][0] = v_fma(x, b0, sum[r][0]);                                                   \
+            sum[r][1] = v_fma(x, b1, sum[r][1]);                                                   \
+        }                                                                                          \
+    } while (0)
+    int64_t k = 0;
+    for (; k + 2 <= depth; k += 2, u += 2 * WINO_NR, next += WINO_NR) {
+        __builtin_prefetch(next, 0, 3);
+        WINO_STEP(k, u);
+        WINO_STEP(k + 1, u + WINO_NR);
+    }
+    if (k < depth)
+        WINO_STEP(k, u);
+#undef WINO_STEP
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++, s += s_row) {
+        v_store(s, sum[r][0]);
+        v_store(s + V_LANES, sum[r][1]);
+    }
+}
+
+typedef void product_fn(const float *v, int64_t v_row, const float *u, int64_t depth,
+                        const float *next, float *s, int64_t s_row);
+#define WINO_BODY(rows)                                                                            \
+    static void product_##rows(const float *v, int64_t v_row, const float *u, int64_t depth,       \
+                               const float *next, float *s, int64_t s_row) {                       \
+        product_tile(v, v_row, u, depth, next, s, s_row, rows);                                    \
+    }
+WINO_EACH(WINO_BODY)
+#define WINO_ENTRY(rows) product_##rows,
+static product_fn *const product_tiles[WINO_ROWS + 1] = {0, WINO_EACH(WINO_ENTRY)};
+
+static void winograd_product(const gft_winograd_f32_product_args *g) {
+    const int64_t count = (g->rows + WINO_ROWS - 1) / WINO_ROWS;
+    const int64_t panel_floats = g->depth * WINO_NR;
+    const float *u = g->u;
+    for (int64_t panel = 0; panel < g->panels; panel++, u += panel_floats) {
+        const float *next = panel + 1 < g->panels ? u + panel_floats : g->next;
+        int64_t row = 0;
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t end = (i + 1) * g->rows / count; /* shared out evenly */
+            /* the first two tiles ask for one half each; what others ask for is at hand */
+            const float *half = !next ? u : i == 1 ? next + panel_floats / 2 : next;
+            product_tiles[end - row](g->v + row * g->v_row, g->v_row, u, g->depth, half,
+                                     g->s + row * g->s_row + panel * WINO_NR, g->s_row);
+            row = end;
+        }
+    }
+}
+
 static void winograd_input_2(const gft_winograd_f32_input_args *args) {
     input_tile(args, 4);
 }
@@ -191,5 +274,6 @@ static void winograd_output_4(const gft_winograd_f32_output_args *args) {
     output_tile(args, 4);
 }
 
-const struct gft_winograd_f32_kernels V_NAME(winograd_f32) = {winograd_input_2, winograd_input_4,
+const struct gft_winograd_f32_kernels V_NAME(winograd_f32) = {WINO_NR,           winograd_product,
+                                                              winograd_input_2,  winograd_input_4,
                                                               winograd_output_2, winograd_output_4};
