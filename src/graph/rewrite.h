@@ -17,6 +17,13 @@ typedef struct gft_rewrite_options {
 GRAFT_MUST_CHECK graft_status gft_rewrite_drop_identity(gft_graph *graph,
                                                         const gft_rewrite_options *options,
                                                         graft_error *err);
+/*
+ * Quantised graphs, float ops between dequantize and quantize, become integer ops where there are
+ * such (not in training). Before constants are folded: weights must still be integers.
+ */
+GRAFT_MUST_CHECK graft_status gft_rewrite_join_quantized(gft_graph *graph,
+                                                         const gft_rewrite_options *options,
+                                                         graft_error *err);
 /* pad (zeros) before a VALID convolution or pooling-free conv becomes explicit padding. */
 GRAFT_MUST_CHECK graft_status gft_rewrite_fold_pad(gft_graph *graph,
                                                    const gft_rewrite_options *options,

@@ -39,17 +39,18 @@ static bool all_fixed(const gft_graph *graph, const gft_node *node, bool trainin
     return out_bytes <= LARGE_BYTES || out_bytes / 2 <= in_bytes;
 }
 
-/* Prepares and runs one op on this thread. */
-static graft_status compute(const gft_node *node, folding *f, graft_error *err) {
+graft_status gft_rewrite_run_op(const gft_node *node, const graft_tensor_desc *inputs_desc,
+                                const void *const *inputs, const graft_tensor_desc *outputs_desc,
+                                void *const *outputs, graft_error *err) {
     gft_arena arena;
     gft_arena_init(&arena);
     gft_prepare p = {.node = node->name,
                      .attrs = node->attrs,
-                     .inputs = f->view.inputs,
+                     .inputs = inputs_desc,
                      .input_count = node->input_count,
-                     .outputs = f->view.outputs,
+                     .outputs = outputs_desc,
                      .output_count = node->output_count,
-                     .constants = f->inputs,
+                     .constants = inputs,
                      .arena = &arena,
                      .phases = 1,
                      .tasks = {1, 1, 1}};
@@ -69,10 +70,10 @@ static graft_status compute(const gft_node *node, folding *f, graft_error *err) 
     gft_exec_failure failure = {.taken = ATOMIC_FLAG_INIT};
     gft_exec exec = {.state = p.state,
                      .attrs = node->attrs,
-                     .inputs_desc = f->view.inputs,
-                     .outputs_desc = f->view.outputs,
-                     .inputs = f->inputs,
-                     .outputs = f->outputs,
+                     .inputs_desc = inputs_desc,
+                     .outputs_desc = outputs_desc,
+                     .inputs = inputs,
+                     .outputs = outputs,
                      .input_count = node->input_count,
                      .output_count = node->output_count,
                      .scratch = scratch,
@@ -111,7 +112,7 @@ static graft_status evaluate(const gft_graph *graph, const gft_node *node, foldi
             return GRAFT_OK;
         }
     }
-    return compute(node, f, err);
+    return gft_rewrite_run_op(node, f->view.inputs, f->inputs, f->view.outputs, f->outputs, err);
 }
 
 static graft_status fold_node(gft_graph *graph, gft_node_id id, graft_error *err) {

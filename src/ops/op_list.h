@@ -117,6 +117,7 @@
     X(max_pool_grad)                                                                               \
     X(avg_pool)                                                                                    \
     X(avg_pool_grad)                                                                               \
+    X(qmax_pool)                                                                                   \
     X(reduce_mean)                                                                                 \
     X(reduce_sum)                                                                                  \
     X(reduce_max)                                                                                  \
