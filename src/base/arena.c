@@ -110,6 +110,16 @@ void *gft_arena_alloc(gft_arena *arena, size_t bytes) {
     return p;
 }
 
+void gft_arena_adopt(gft_arena *arena, gft_arena *from) {
+    gft_arena_block **end = &from->head;
+    while (*end)
+        end = &(*end)->next;
+    *end = arena->head; /* the block that is being filled is now one of `from` */
+    arena->head = from->head;
+    arena->used_bytes += from->used_bytes;
+    *from = (gft_arena){NULL, 0};
+}
+
 void *gft_arena_array(gft_arena *arena, size_t count, size_t bytes) {
     size_t total;
     return gft_size_mul(count, bytes, &total) ? gft_arena_alloc(arena, total) : NULL;

@@ -21,6 +21,8 @@ void gft_arena_deinit(gft_arena *arena);
 void *gft_arena_alloc(gft_arena *arena, size_t bytes);
 /** count * bytes, checked. */
 void *gft_arena_array(gft_arena *arena, size_t count, size_t bytes);
+/** Everything of `from`, which is empty afterwards. */
+void gft_arena_adopt(gft_arena *arena, gft_arena *from);
 char *gft_arena_strdup(gft_arena *arena, const char *s);
 char *gft_arena_strndup(gft_arena *arena, const char *s, size_t n);
 void *gft_arena_memdup(gft_arena *arena, const void *p, size_t bytes);

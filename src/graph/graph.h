@@ -75,6 +75,9 @@ typedef struct gft_value {
     void *
         owned; /* constants: heap memory behind data that is freed with the graph; NULL otherwise */
     bool foreign; /* constants: data belongs to somebody else, see gft_graph_own_constants */
+    const float *
+        scaled; /* constants that are not made yet (graph_scaled.c): float32 data still to be multiplied by */
+    const double *scales; /* these, one per index of the last axis; NULL for all others */
     bool
         written; /* parameters: an op with a side effect takes it (running statistics): never a constant */
 } gft_value;
@@ -173,6 +176,23 @@ const void *gft_graph_value_data(const gft_graph *graph, gft_value_id value);
 /** Data of a value that stays the same while a plan lives: constants, and parameters that nothing writes and, in
  * training, that are not trainable. NULL otherwise. */
 const void *gft_graph_fixed_data(const gft_graph *graph, gft_value_id value, bool training);
+/**
+ * A constant that is another value's data times one number per index of the last axis. Nothing is
+ * computed before the data is asked for: a plan packs most filters and needs the product for a
+ * moment only.
+ *
+ * @param source float32; a parameter, or a constant that is not this graph's own, that stays while
+ * the graph is used
+ * @param scales copied
+ */
+GRAFT_MUST_CHECK graft_status gft_graph_const_scaled(gft_graph *graph, gft_value_id source,
+                                                     const double *scales, int64_t count,
+                                                     gft_value_id *out, graft_error *err);
+/** Computes such a constant into memory of the value's size. */
+void gft_graph_scale(const gft_value *value, float *to);
+/** Gives it data of its own, if it has none yet. Nothing to do for other values. */
+GRAFT_MUST_CHECK graft_status gft_graph_settle(gft_graph *graph, gft_value_id value,
+                                               graft_error *err);
 /** Every use of old (inputs and outputs) becomes a use of new. */
 void gft_graph_replace(gft_graph *graph, gft_value_id old_value, gft_value_id new_value);
 void gft_graph_remove(gft_graph *graph, gft_node_id node); /* outputs must be unused */

@@ -38,6 +38,9 @@ const void *gft_graph_fixed_data(const gft_graph *graph, gft_value_id id, bool t
     if (value->kind == GFT_VALUE_PARAM &&
         (value->written || (training && graph->params->items[value->param].trainable)))
         return NULL;
+    /* a product is made for whoever looks at it: the graph stays what it was */
+    if (value->scaled && gft_graph_settle((gft_graph *)(uintptr_t)graph, id, NULL) != GRAFT_OK)
+        return NULL;
     return gft_graph_value_data(graph, id);
 }
 

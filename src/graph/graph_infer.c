@@ -30,7 +30,8 @@ graft_status gft_node_view_init(gft_node_view *view, const gft_graph *graph,
     for (int32_t i = 0; i < input_count; i++) {
         const gft_value *value = &graph->values[inputs[i]];
         view->inputs[i] = value->desc;
-        view->constants[i] = gft_graph_fixed_data(graph, inputs[i], true);
+        view->constants[i] =
+            value->scaled ? value->data : gft_graph_fixed_data(graph, inputs[i], true);
     }
     for (int32_t i = 0; i < output_count; i++)
         view->outputs[i] = (graft_tensor_desc){GRAFT_DTYPE_NONE, {0, {0}}, NULL};

@@ -21,7 +21,8 @@ static graft_status make_graph(gft_plan *plan, const gft_graph *graph, const gra
                             input->name, gft_desc_text(desc, text));
     }
     if (!options->no_rewrite) {
-        gft_rewrite_options rewrite = {options->training, !options->no_fuse};
+        gft_rewrite_options rewrite = {
+            .training = options->training, .fuse = !options->no_fuse, .lazy = true};
         GFT_TRY(gft_rewrite_all(plan->graph, &rewrite, err));
         GFT_TRY(gft_graph_reinfer(plan->graph, NULL, err));
     }
@@ -102,6 +103,7 @@ static graft_status build(gft_plan *plan, const gft_graph *graph, const graft_sh
     graft_status status;
     GFT_GOTO(gft_graph_order(plan->graph, order, &count, err));
     GFT_GOTO(gft_plan_make_steps(plan, order, count, err));
+    GFT_GOTO(gft_plan_prepare_steps(plan, options->pool, err));
     GFT_GOTO(gft_plan_make_places(plan, order, count, err));
     GFT_GOTO(drop_packed(plan, err));
 done:

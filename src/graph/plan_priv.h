@@ -34,6 +34,7 @@ typedef struct gft_place {
 
 typedef struct gft_step {
     const gft_op *op;
+    gft_node_id node;
     const char *name;
     const void *attrs;
     const void *state;
@@ -79,7 +80,13 @@ struct gft_plan {
  * total: bytes needed. */
 GRAFT_MUST_CHECK graft_status gft_plan_place(gft_block *const *blocks, int32_t count, size_t *total,
                                              graft_error *err);
-/** Steps of the plan's graph: prepares every op (plan_steps.c). order: live nodes. */
+/**
+ * Prepares every op (kernel chosen, weights packed, grid fixed), as many at a time as the pool has
+ * threads (plan_prepare.c).
+ */
+GRAFT_MUST_CHECK graft_status gft_plan_prepare_steps(gft_plan *plan, gft_pool *pool,
+                                                     graft_error *err);
+/** Steps of the plan's graph (plan_steps.c). order: live nodes. */
 GRAFT_MUST_CHECK graft_status gft_plan_make_steps(gft_plan *plan, const gft_node_id *order,
                                                   int32_t count, graft_error *err);
 /** Places of all values, and offsets (plan_memory.c). */

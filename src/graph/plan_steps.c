@@ -1,5 +1,5 @@
 /*
- * Steps of a plan: every op is prepared once (kernel chosen, weights packed, grid fixed), in order.
+ * Steps of a plan: what every op of the graph needs to be prepared (plan_prepare.c), in order.
  */
 #include "base/size.h"
 #include "graph/graph_priv.h"
@@ -27,48 +27,6 @@ static graft_status check_sizes(const gft_graph *graph, const gft_node *node, gr
     return GRAFT_OK;
 }
 
-static graft_status check_prepared(const gft_prepare *p, const gft_op *op, graft_error *err) {
-    if (p->phases < 1 || p->phases > GFT_MAX_PHASES)
-        return gft_fail(err, GRAFT_INTERNAL, "%s '%s': %d phases, expected 1 to %d", op->name,
-                        p->node, (int)p->phases, GFT_MAX_PHASES);
-    for (int32_t i = 0; i < p->phases; i++) {
-        if (p->tasks[i] < 0)
-            return gft_fail(err, GRAFT_INTERNAL, "%s '%s': %lld tasks in phase %d", op->name,
-                            p->node, (long long)p->tasks[i], (int)i);
-    }
-    return GRAFT_OK;
-}
-
-static graft_status prepare(gft_plan *plan, gft_step *step, const void *const *constants,
-                            graft_error *err) {
-    gft_prepare p = {.node = step->name,
-                     .attrs = step->attrs,
-                     .inputs = step->inputs,
-                     .input_count = step->input_count,
-                     .outputs = step->outputs,
-                     .output_count = step->output_count,
-                     .constants = constants,
-                     .arena = &plan->packed,
-                     .no_winograd = plan->no_winograd,
-                     .phases = 1,
-                     .tasks = {1, 1, 1}};
-    graft_status status = step->op->prepare ? step->op->prepare(&p, err) : GRAFT_OK;
-    if (status != GRAFT_OK)
-        return gft_graph_blame(err, status, step->op->name, step->name);
-    GFT_TRY(check_prepared(&p, step->op, err));
-    step->state = p.state;
-    step->phases = p.phases;
-    for (int32_t i = 0; i < GFT_MAX_PHASES; i++)
-        step->tasks[i] = p.tasks[i];
-    step->packed_inputs = p.packed_inputs;
-    step->scratch.bytes = p.scratch_bytes;
-    if (p.worker_scratch_bytes > SIZE_MAX / 2)
-        return gft_fail_memory(err, p.worker_scratch_bytes, "a worker's scratch");
-    size_t worker_bytes = gft_size_align(p.worker_scratch_bytes, GFT_ALIGN);
-    plan->worker_scratch_bytes = gft_size_max(plan->worker_scratch_bytes, worker_bytes);
-    return GRAFT_OK;
-}
-
 static graft_status make_step(gft_plan *plan, gft_node_id id, gft_step *step, graft_error *err) {
     const gft_graph *graph = plan->graph;
     const gft_node *node = &graph->nodes[id];
@@ -83,17 +41,11 @@ static graft_status make_step(gft_plan *plan, gft_node_id id, gft_step *step, gr
     step->output_count = node->output_count;
     size_t descs = (size_t)node->input_count + (size_t)node->output_count;
     step->inputs = gft_arena_array(&plan->memory, descs, sizeof *step->inputs);
-    size_t pointer_bytes = ((size_t)node->input_count + 1) * sizeof(void *);
-    const void **constants = gft_malloc(pointer_bytes);
-    if (!step->inputs || !constants) {
-        gft_free(constants);
-        return gft_fail_memory(err, descs * sizeof *step->inputs + pointer_bytes, "a plan's step");
-    }
+    if (!step->inputs)
+        return gft_fail_memory(err, descs * sizeof *step->inputs, "a plan's step");
     step->outputs = step->inputs + node->input_count;
-    for (int32_t i = 0; i < node->input_count; i++) {
+    for (int32_t i = 0; i < node->input_count; i++)
         step->inputs[i] = graph->values[node->inputs[i]].desc;
-        constants[i] = gft_graph_fixed_data(graph, node->inputs[i], plan->training);
-    }
     for (int32_t i = 0; i < node->output_count; i++)
         step->outputs[i] = graph->values[node->outputs[i]].desc;
     step->cost = gft_graph_node_cost(graph, id);
@@ -101,9 +53,7 @@ static graft_status make_step(gft_plan *plan, gft_node_id id, gft_step *step, gr
         plan->max_inputs = node->input_count;
     if (node->output_count > plan->max_outputs)
         plan->max_outputs = node->output_count;
-    graft_status status = prepare(plan, step, constants, err);
-    gft_free(constants);
-    return status;
+    return GRAFT_OK;
 }
 
 graft_status gft_plan_make_steps(gft_plan *plan, const gft_node_id *order, int32_t count,
@@ -117,8 +67,9 @@ graft_status gft_plan_make_steps(gft_plan *plan, const gft_node_id *order, int32
             GFT_TRY(check_sizes(plan->graph, node, err));
             continue;
         }
-        GFT_TRY(make_step(plan, order[i], &plan->steps[plan->step_count], err));
-        plan->step_count++;
+        gft_step *step = &plan->steps[plan->step_count++];
+        step->node = order[i];
+        GFT_TRY(make_step(plan, order[i], step, err));
     }
     return GRAFT_OK;
 }

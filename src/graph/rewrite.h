@@ -11,6 +11,7 @@
 typedef struct gft_rewrite_options {
     bool training; /* dropout stays; trainable parameters are not constants */
     bool fuse;     /* epilogues and BN folding; off: the graph as it is (for tests and --per-op) */
+    bool lazy;     /* folded filters are made when asked for: what they come from outlives the graph */
 } gft_rewrite_options;
 
 /* Shape-independent simplification for inference: dropout and identity dropped. */

@@ -113,6 +113,10 @@ static bool absorb(affine *a, const gft_node *node, gft_value_id x) {
 static graft_status new_filter(affine *a, const gft_node *node, gft_value_id *out,
                                graft_error *err) {
     const gft_value *value = &a->graph->values[node->inputs[1]];
+    const graft_shape *shape = &value->desc.shape;
+    if (a->options->lazy && (value->kind == GFT_VALUE_PARAM || value->foreign) &&
+        shape->dims[shape->rank - 1] == a->channels)
+        return gft_graph_const_scaled(a->graph, node->inputs[1], a->scale, a->channels, out, err);
     const float *w = fixed_f32(a, node->inputs[1]);
     int64_t elems = gft_shape_elems(&value->desc.shape);
     size_t bytes = 0;

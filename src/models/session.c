@@ -167,7 +167,8 @@ static bool same_shapes(const graft_session *s, const gft_session_plan *p) {
 }
 
 static graft_status make_plan(graft_session *s, gft_session_plan *p, graft_error *err) {
-    const gft_plan_options options = {.keep_all = s->tapped, .no_rewrite = s->tapped};
+    const gft_plan_options options = {
+        .keep_all = s->tapped, .no_rewrite = s->tapped, .pool = s->pool};
     const gft_graph *graph = s->tapped ? s->tapped : s->graph;
     size_t bytes = ((size_t)s->graph->input_count + 1) * sizeof *p->shapes;
     p->shapes = gft_malloc(bytes);
