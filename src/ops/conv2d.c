@@ -2,10 +2,10 @@
  * conv2d: TensorFlow's Conv2D in NHWC with an epilogue, any filter, stride, dilation, padding and
  * groups.
  *
- * Constant 3x3 filters of stride 1 run by Winograd's algorithm where that is faster
- * (conv2d_winograd.h). All else is an indirect GEMM per group: rows are output pixels, columns are
- * filters, the reduction runs over taps and channels. A constant filter is packed once per plan,
- * another one in the first phase of each run.
+ * 3x3 filters of stride 1 run by Winograd's algorithm where that is faster (conv2d_winograd.h). All
+ * else is an indirect GEMM per group: rows are output pixels, columns are filters, the reduction
+ * runs over taps and channels. A constant filter is packed once per plan, another one in the first
+ * phase of each run.
  */
 #include <string.h>
 
@@ -113,13 +113,13 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     p->state = s;
     if (p->constants[1])
         p->packed_inputs = 1u << 1;
-    gft_winograd_grid grid = {0};
-    if (p->constants[1] && !p->no_winograd)
-        grid = gft_winograd_choose(&s->geo);
-    if (grid.m == 0)
+    const float *filter = p->constants[1];
+    gft_winograd_setup winograd = {.geo = s->geo, .epilogue = s->epilogue, .filter = filter};
+    if (!p->no_winograd)
+        winograd.grid = gft_winograd_choose(&s->geo, filter);
+    if (winograd.grid.m == 0)
         return prepare_indirect(p, s, err);
-    return gft_winograd_prepare(&grid, &s->geo, &s->epilogue, p->constants[1], p, &s->winograd,
-                                err);
+    return gft_winograd_prepare(&winograd, p, &s->winograd, err);
 }
 
 /*

@@ -23,8 +23,11 @@ struct gft_winograd {
     int64_t panels;
     int64_t v_row, v_point; /* transformed tiles: floats from tile to tile, from point to point */
     int64_t s_point;        /* sums */
+    size_t tiles_at;        /* in the step's scratch, behind the transformed filter */
     size_t sums_at;         /* in the worker scratch, behind a task's transformed tiles */
-    const float *filter;    /* transformed and packed */
+    const float *filter;    /* transformed and packed; NULL: by the first phase, into the scratch */
+    int64_t filter_tasks;   /* of the first phase; they come first */
+    bool flip;
 };
 
 /* Blocks of columns: a task of the shared kind has one, another kind goes through all. */
@@ -32,65 +35,81 @@ struct gft_winograd {
 
 /* ---- preparation ---- */
 
-static bool sizes_of(gft_winograd *w, size_t *shared_bytes, size_t *worker_bytes, size_t *filter) {
-    const int64_t nr = w->nr;
-    const int64_t held = w->grid.shared ? w->tiles : w->max_tiles;
+static bool floats_of(int64_t count, int64_t points, int64_t *stride, size_t *bytes) {
+    if (count > INT64_MAX / 4 / points)
+        return false;
     /* odd multiples of a cache line: points must not fall onto the same lines of L1 */
-    w->v_row = gft_i64_ceil_div(w->geo.c, 16) * 16;
-    size_t v;
-    size_t s;
-    if (!gft_i64_mul(held, w->v_row, &w->v_point) || w->v_point > INT64_MAX / 4 / w->points ||
-        !gft_i64_mul(w->max_tiles, w->max_cols, &w->s_point) ||
-        w->s_point > INT64_MAX / 4 / w->points)
-        return false;
-    w->v_point = gft_i64_ceil_div(w->v_point, 32) * 32 + 16;
-    w->s_point = gft_i64_ceil_div(w->s_point, 32) * 32 + 16;
-    if (!gft_size_mul((size_t)(w->v_point * w->points), sizeof(float), &v) ||
-        !gft_size_mul((size_t)(w->s_point * w->points), sizeof(float), &s) ||
-        !gft_size_mul((size_t)(w->panels * nr), (size_t)w->geo.c, filter) ||
-        !gft_size_mul(*filter, (size_t)w->points, filter))
-        return false;
-    *shared_bytes = w->grid.shared ? v : 0;
-    w->sums_at = w->grid.shared ? 0 : gft_size_align(v, 64);
-    return gft_size_add(w->sums_at, s, worker_bytes);
+    *stride = gft_i64_ceil_div(count, 32) * 32 + 16;
+    return gft_size_mul((size_t)(*stride * points), sizeof(float), bytes);
 }
 
-graft_status gft_winograd_prepare(const gft_winograd_grid *grid, const gft_conv_geometry *geo,
-                                  const gft_epilogue *epilogue, const float *filter, gft_prepare *p,
+/* Strides and scratch; the floats of the transformed filter go to *filter. */
+static bool sizes_of(gft_winograd *w, gft_prepare *p, bool constant, size_t *filter) {
+    const int64_t held = w->grid.shared ? w->tiles : w->max_tiles;
+    int64_t v_count;
+    int64_t s_count;
+    size_t v;
+    size_t s;
+    size_t u;
+    w->v_row = gft_i64_ceil_div(w->geo.c, 16) * 16;
+    if (!gft_i64_mul(held, w->v_row, &v_count) || !floats_of(v_count, w->points, &w->v_point, &v) ||
+        !gft_i64_mul(w->max_tiles, w->max_cols, &s_count) ||
+        !floats_of(s_count, w->points, &w->s_point, &s) ||
+        !gft_size_mul((size_t)(w->panels * w->nr), (size_t)w->geo.c, filter) ||
+        !gft_size_mul(*filter, (size_t)w->points, filter) ||
+        !gft_size_mul(*filter, sizeof(float), &u) || u > SIZE_MAX / 2 || v > SIZE_MAX / 2)
+        return false;
+    w->tiles_at = constant ? 0 : gft_size_align(u, 64);
+    w->sums_at = w->grid.shared ? 0 : gft_size_align(v, 64);
+    return gft_size_add(w->tiles_at, w->grid.shared ? v : 0, &p->scratch_bytes) &&
+           gft_size_add(w->sums_at, s, &p->worker_scratch_bytes);
+}
+
+graft_status gft_winograd_prepare(const gft_winograd_setup *setup, gft_prepare *p,
                                   const gft_winograd **out, graft_error *err) {
     const gft_winograd_f32_kernels *kernels = gft_kernels()->winograd_f32;
+    const gft_winograd_grid *grid = &setup->grid;
+    const gft_conv_geometry *geo = &setup->geo;
     gft_winograd *w = gft_arena_alloc(p->arena, sizeof *w);
     if (!w)
         return gft_fail_memory(err, sizeof *w, p->node);
-    *w = (gft_winograd){.geo = *geo,
-                        .epilogue = *epilogue,
-                        .grid = *grid,
-                        .kernels = kernels,
-                        .nr = kernels->product_nr,
-                        .input = grid->m == 4 ? kernels->input_4 : kernels->input_2,
-                        .output = grid->m == 4 ? kernels->output_4 : kernels->output_2,
-                        .side = grid->m + 2,
-                        .points = (grid->m + 2) * (grid->m + 2),
-                        .tiles_h = gft_i64_ceil_div(geo->oh, grid->m),
-                        .tiles_w = gft_i64_ceil_div(geo->ow, grid->m)};
-    const int64_t nr = w->nr;
+    *w = (gft_winograd){
+        .geo = *geo,
+        .epilogue = setup->epilogue,
+        .grid = *grid,
+        .kernels = kernels,
+        .nr = kernels->product_nr,
+        .input = grid->m == 4 ? kernels->input_4 : kernels->input_2,
+        .output = grid->m == 4 ? kernels->output_4 : kernels->output_2,
+        .side = grid->m + 2,
+        .points = (grid->m + 2) * (grid->m + 2),
+        .tiles_h = gft_i64_ceil_div(geo->oh, grid->m),
+        .tiles_w = gft_i64_ceil_div(geo->ow, grid->m),
+        .flip = setup->flip,
+    };
     w->tiles = geo->n * w->tiles_h * w->tiles_w;
-    w->panels = gft_gemm_panels(geo->oc, nr);
+    w->panels = gft_gemm_panels(geo->oc, w->nr);
     w->max_tiles = gft_i64_ceil_div(w->tiles, grid->tile_tasks);
-    w->max_cols = grid->shared ? gft_i64_ceil_div(w->panels, grid->col_tasks) * nr
-                               : gft_i64_min(w->panels, BLOCK_COLS / nr) * nr;
+    w->max_cols = grid->shared ? gft_i64_ceil_div(w->panels, grid->col_tasks) * w->nr
+                               : gft_i64_min(w->panels, BLOCK_COLS / w->nr) * w->nr;
     size_t floats;
-    if (!sizes_of(w, &p->scratch_bytes, &p->worker_scratch_bytes, &floats))
+    if (!sizes_of(w, p, setup->filter, &floats))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: the result is too large", p->node);
-    float *u = floats <= INT64_MAX ? gft_arena_floats(p->arena, (int64_t)floats) : NULL;
-    if (!u)
-        return gft_fail_memory(err, floats * sizeof(float), p->node);
-    gft_winograd_filter(filter, geo->c, geo->oc, grid->m, false, nr, 0, w->panels, u);
-    w->filter = u;
-    p->phases = grid->shared ? 2 : 1;
-    if (grid->shared)
-        p->tasks[0] = gft_i64_ceil_div(w->tiles, PHASE_TILES);
-    p->tasks[p->phases - 1] = grid->tile_tasks * grid->col_tasks;
+    if (setup->filter) {
+        float *u = floats <= INT64_MAX ? gft_arena_floats(p->arena, (int64_t)floats) : NULL;
+        if (!u)
+            return gft_fail_memory(err, floats * sizeof(float), p->node);
+        gft_winograd_filter(setup->filter, geo->c, geo->oc, grid->m, w->flip, w->nr, 0, w->panels,
+                            u);
+        w->filter = u;
+    } else {
+        w->filter_tasks = w->panels;
+    }
+    p->phases = 0;
+    if (grid->shared || !setup->filter)
+        p->tasks[p->phases++] =
+            w->filter_tasks + (grid->shared ? gft_i64_ceil_div(w->tiles, PHASE_TILES) : 0);
+    p->tasks[p->phases++] = grid->tile_tasks * grid->col_tasks;
     *out = w;
     return GRAFT_OK;
 }
@@ -131,15 +150,15 @@ static void transform_tiles(const gft_winograd *w, const float *x, int64_t first
 }
 
 /* sums[point][tile][col] for `panels` panels from `panel` on. */
-static void multiply(const gft_winograd *w, const float *v, int64_t tiles, int64_t panel,
-                     int64_t panels, float *sums) {
+static void multiply(const gft_winograd *w, const float *filter, const float *v, int64_t tiles,
+                     int64_t panel, int64_t panels, float *sums) {
     const int64_t matrix = w->panels * w->geo.c * w->nr;
     gft_winograd_f32_product_args args = {.rows = tiles,
                                           .panels = panels,
                                           .depth = w->geo.c,
                                           .v = v,
                                           .v_row = w->v_row,
-                                          .u = w->filter + panel * w->geo.c * w->nr,
+                                          .u = filter + panel * w->geo.c * w->nr,
                                           .s = sums,
                                           .s_row = w->max_cols};
     for (int64_t point = 0; point < w->points; point++) {
@@ -178,14 +197,20 @@ static void finish_tiles(const gft_winograd *w, const gft_exec *exec, const floa
     }
 }
 
-void gft_winograd_run(const gft_winograd *w, const gft_exec *exec) {
-    const float *x = exec->inputs[0];
-    if (w->grid.shared && exec->phase == 0) {
-        int64_t first = exec->task * PHASE_TILES;
-        transform_tiles(w, x, first, gft_i64_min(first + PHASE_TILES, w->tiles),
-                        (float *)exec->scratch + first * w->v_row);
+/* One task of the phase before the products. */
+static void run_first(const gft_winograd *w, const gft_exec *exec) {
+    if (exec->task < w->filter_tasks) {
+        gft_winograd_filter(exec->inputs[1], w->geo.c, w->geo.oc, w->grid.m, w->flip, w->nr,
+                            exec->task, 1, exec->scratch);
         return;
     }
+    float *v = (float *)(void *)((char *)exec->scratch + w->tiles_at);
+    const int64_t first = (exec->task - w->filter_tasks) * PHASE_TILES;
+    transform_tiles(w, exec->inputs[0], first, gft_i64_min(first + PHASE_TILES, w->tiles),
+                    v + first * w->v_row);
+}
+
+static void run_block(const gft_winograd *w, const gft_exec *exec) {
     char *scratch = exec->worker_scratch;
     float *sums = (float *)(void *)(scratch + w->sums_at);
     int64_t block = exec->task / w->grid.col_tasks;
@@ -194,18 +219,25 @@ void gft_winograd_run(const gft_winograd *w, const gft_exec *exec) {
     int64_t tiles = (block + 1) * w->tiles / w->grid.tile_tasks - first;
     int64_t panel = slice * w->panels / w->grid.col_tasks;
     int64_t panel_end = (slice + 1) * w->panels / w->grid.col_tasks;
-    const float *v;
-    if (w->grid.shared) {
-        v = (const float *)exec->scratch + first * w->v_row;
-    } else {
-        transform_tiles(w, x, first, first + tiles, (float *)(void *)scratch);
-        v = (const float *)(const void *)scratch;
-    }
+    float *v = (float *)(void *)scratch;
+    if (w->grid.shared)
+        v = (float *)(void *)((char *)exec->scratch + w->tiles_at) + first * w->v_row;
+    else
+        transform_tiles(w, exec->inputs[0], first, first + tiles, v);
+    const float *filter = w->filter ? w->filter : exec->scratch;
     const int64_t step = w->max_cols / w->nr;
     for (; panel < panel_end; panel += step) {
+        int64_t panels = gft_i64_min(step, panel_end - panel);
         int64_t col = panel * w->nr;
-        int64_t cols = gft_i64_min(gft_i64_min(step, panel_end - panel) * w->nr, w->geo.oc - col);
-        multiply(w, v, tiles, panel, gft_i64_min(step, panel_end - panel), sums);
-        finish_tiles(w, exec, sums, first, tiles, col, cols);
+        multiply(w, filter, v, tiles, panel, panels, sums);
+        finish_tiles(w, exec, sums, first, tiles, col,
+                     gft_i64_min(panels * w->nr, w->geo.oc - col));
     }
+}
+
+void gft_winograd_run(const gft_winograd *w, const gft_exec *exec) {
+    if (exec->phase == 0 && (w->grid.shared || !w->filter))
+        run_first(w, exec);
+    else
+        run_block(w, exec);
 }

@@ -1,7 +1,7 @@
 /*
  * 3x3 convolutions of stride 1 by Winograd's algorithm (kernels/winograd.h): tiles of x are
  * transformed, one matrix product per point sums over channels, tiles of the result are transformed
- * back. For constant filters, which are transformed and packed once per plan.
+ * back. A constant filter is transformed and packed once per plan, another one in each run.
  *
  * An infinity or NaN in x reaches every result of the tiles that read it.
  */
@@ -26,17 +26,23 @@ typedef struct gft_winograd_grid {
 
 typedef struct gft_winograd gft_winograd;
 
-/** The cost model: which tile, or none. Depends on shapes alone. */
-gft_winograd_grid gft_winograd_choose(const gft_conv_geometry *geo);
-
 /**
- * Transforms and packs the filter and fills in p's phases, tasks and scratch.
- * @param filter 3 x 3 x c x oc
+ * The cost model: which tile, or none. Depends on shapes alone.
+ * @param constant the filter is transformed once per plan, not in each run
  */
-GRAFT_MUST_CHECK graft_status gft_winograd_prepare(const gft_winograd_grid *grid,
-                                                   const gft_conv_geometry *geo,
-                                                   const gft_epilogue *epilogue,
-                                                   const float *filter, gft_prepare *p,
+gft_winograd_grid gft_winograd_choose(const gft_conv_geometry *geo, bool constant);
+
+/** A convolution of exec's inputs 0 (x) and 1 (the filter) to output 0. */
+typedef struct gft_winograd_setup {
+    gft_winograd_grid grid;
+    gft_conv_geometry geo;
+    gft_epilogue epilogue;
+    const float *filter; /* constant: transformed and packed now; NULL: read in each run */
+    bool flip; /* the filter lies as (3, 3, oc, c) and is turned, see gft_winograd_filter */
+} gft_winograd_setup;
+
+/** Fills in p's phases, tasks and scratch. */
+GRAFT_MUST_CHECK graft_status gft_winograd_prepare(const gft_winograd_setup *setup, gft_prepare *p,
                                                    const gft_winograd **out, graft_error *err);
 void gft_winograd_run(const gft_winograd *w, const gft_exec *exec);
 

@@ -13,6 +13,7 @@
 #define BYTES_PER_NS 20.0
 #define TRANSFORM_NS 0.035 /* one point of one channel of a tile, in or out */
 #define ROW_TILE 6.0       /* fewer tiles take as long */
+#define FILTER_NS 10.0     /* transforming the 9 taps between two channels */
 
 static double round_up(int64_t n, int64_t unit) {
     return (double)(gft_i64_ceil_div(n, unit) * unit);
@@ -54,7 +55,7 @@ static gft_winograd_grid grid_of(const gft_conv_geometry *geo, int32_t m) {
     return (gft_winograd_grid){m, true, gft_i64_ceil_div(tiles, 32 * 36 / points), columns};
 }
 
-gft_winograd_grid gft_winograd_choose(const gft_conv_geometry *geo) {
+gft_winograd_grid gft_winograd_choose(const gft_conv_geometry *geo, bool constant) {
     const gft_winograd_grid none = {0};
     if (geo->kh != 3 || geo->kw != 3 || geo->stride_h != 1 || geo->stride_w != 1 ||
         geo->dilation_h != 1 || geo->dilation_w != 1 || geo->groups != 1)
@@ -64,8 +65,9 @@ gft_winograd_grid gft_winograd_choose(const gft_conv_geometry *geo) {
     int64_t outputs;
     if (!gft_i64_mul(geo->n, geo->oh, &outputs) || !gft_i64_mul(outputs, geo->ow, &outputs))
         return none; /* refused elsewhere */
-    const double two = winograd_ns(geo, 2);
-    const double four = winograd_ns(geo, 4);
+    const double filter = constant ? 0.0 : FILTER_NS * (double)geo->c * (double)geo->oc;
+    const double two = winograd_ns(geo, 2) + filter;
+    const double four = winograd_ns(geo, 4) + filter;
     if (direct_ns(geo) * 0.9 <= (two < four ? two : four))
         return none;
     return grid_of(geo, two < four ? 2 : 4);
