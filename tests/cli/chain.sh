@@ -100,6 +100,13 @@ json 'j["runs"] == 3 and j["batch"] == 2 and j["threads"] == 1 and 0 < j["min_ms
 json 'j["images_per_s"] > 0 and j["load_ms"] > 0 and j["precision"] == "f32" and j["peak_rss_mb"] > 0'
 expect 0 bench model --runs 2 --profile
 says 'conv2d'
+expect 0 bench model --runs 2 --input in.npy --json
+# One answer for each block of runs that standard input asks for, behind the line that says it is ready.
+check "blocks of runs" sh -c "printf '1 3\n0 2\n' | \"$GRAFT\" bench model --blocks >turns"
+check "an answer each" python3 -c "import json
+ready, first, second = map(json.loads, open('turns'))
+assert ready['load_ms'] > 0 and ready['first_run_ms'] > 0 and [len(b['ms']) for b in (first, second)] == [3, 2]"
+check "a block that is none" sh -c "echo soon | \"$GRAFT\" bench model --blocks 2>&1 | grep -q 'WARMUP RUNS'"
 
 # Validation pictures: val_* are numbers; gradual unfreezing needs them.
 expect 0 train data --backbone backbone --out small --epochs 6 --validation-split 0.25 --fine-tune gradual:2 \

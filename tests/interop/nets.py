@@ -20,6 +20,7 @@ NETS = {
     "NASNet-Mobile": ("NASNetMobile", (-1.0, 1.0)),
     "EfficientNet-Lite0": (None, (0.0, 255.0)),
 }
+LARGE = {"EfficientNet-B7": ("EfficientNetB7", (0.0, 255.0))}  # for the benches only
 FIXED_SIZE = {"NASNet-Mobile"}  # its cells compare sizes while they are built
 
 
@@ -30,7 +31,6 @@ def pictures(name, count, size, seed=3):
     texture alike.
     """
     rng = np.random.default_rng(seed)
-    low, high = NETS[name][1]
     x = np.empty((count, size, size, 3))
     for i in range(count):
         cells = int(rng.integers(1, 24))
@@ -38,11 +38,17 @@ def pictures(name, count, size, seed=3):
         step = size // cells + 1
         x[i] = patches.repeat(step, 0).repeat(step, 1)[:size, :size]
     x += rng.normal(0, 0.03, x.shape)
-    return (low + (high - low) * np.clip(x, 0, 1)).astype(np.float32)
+    return in_range(name, np.clip(x, 0, 1))
+
+
+def in_range(name, x):
+    """Pictures with values 0..1 in the range that the net expects."""
+    low, high = (NETS | LARGE)[name][1]
+    return (low + (high - low) * x).astype(np.float32)
 
 
 def _lite0(keras, inputs):
-    from test_efficientnet_lite import network
+    from lite_network import network
 
     full, _ = network(keras, 0, 0)
     features = full.get_layer("avg_pool").output
@@ -51,10 +57,13 @@ def _lite0(keras, inputs):
     return keras.models.clone_model(small, input_tensors=inputs).output
 
 
-def build(keras, name, size=None, seed=7):
-    """A flat functional model, (N,size,size,3) or any size -> logits (N,CLASSES)."""
+def build(keras, name, size=None, seed=7, shown=None):
+    """A flat functional model, (N,size,size,3) or any size -> logits (N,CLASSES).
+
+    `shown` are pictures (in_range) that batch norm's statistics and the head are fitted to, instead of made-up ones.
+    """
     keras.utils.set_random_seed(seed)
-    attribute, _ = NETS[name]
+    attribute, _ = (NETS | LARGE)[name]
     inputs = keras.Input((size, size, 3), name="images")
     if attribute:
         net = getattr(keras.applications, attribute)
@@ -63,7 +72,7 @@ def build(keras, name, size=None, seed=7):
     else:
         features = _lite0(keras, inputs)
     model = keras.Model(inputs, keras.layers.Dense(CLASSES, name="logits")(features), name="net")
-    _settle(keras, model, pictures(name, 16, size or 128))
+    _settle(keras, model, pictures(name, 16, size or 128) if shown is None else shown)
     return model
 
 
