@@ -202,7 +202,7 @@ typedef struct gft_loss_attrs {
 
 /*
  * quantize: (x float32, scale float32 (1) or (dims[axis]), zero_point int32, same count) -> dtype,
- * q = clamp(rint(x / scale) + zero_point), rint to nearest even. dequantize: (q, scale, zero_point)
+ * q = clamp(rint(x * (1 / scale)) + zero_point), rint to nearest even. dequantize: (q, scale, zero_point)
  * -> float32, scale * (q - zero_point); q may also be float16 (scale and zero_point absent).
  * Quantised models are graphs of float ops between such pairs (as QDQ in ONNX); the INT8 planner
  * joins them, the TFLite writer turns them into quantised tensors.

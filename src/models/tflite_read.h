@@ -104,6 +104,8 @@ bool gft_tfl_quantised(const gft_tflite_tensor *t);
 GRAFT_MUST_CHECK graft_status gft_tfl_begin_values(gft_tfl_graph *g, graft_error *err);
 /** True if the operator has this input (its number is there and not -1). */
 bool gft_tfl_has(const gft_tfl_op *m, int32_t input);
+/** An int8 or uint8 constant that is input `input` is read as integers even if it is one number. */
+GRAFT_MUST_CHECK graft_status gft_tfl_keep_integers(gft_tfl_op *m, int32_t input, graft_error *err);
 /** An input's value. Constants are made when they are first asked for. */
 GRAFT_MUST_CHECK graft_status gft_tfl_input(gft_tfl_op *m, int32_t input, gft_tf_value **out,
                                             graft_error *err);

@@ -14,6 +14,8 @@ graft_status gft_tfl_read_plain(gft_tfl_op *m, graft_error *err) {
 /* ADD, SUB, MUL, DIV: the fused activation is field 0 of all their options. */
 graft_status gft_tfl_read_binary(gft_tfl_op *m, graft_error *err) {
     gft_tfl_node node;
+    GFT_TRY(gft_tfl_keep_integers(m, 0, err));
+    GFT_TRY(gft_tfl_keep_integers(m, 1, err));
     GFT_TRY(gft_tfl_node_begin(m, m->entry->tf, 0, 2, &node, err));
     return gft_tfl_node_end(&node, gft_fb_i8(&m->o->options, GFT_TFLITE_ADD_ACTIVATION, 0), err);
 }

@@ -163,6 +163,19 @@ static graft_status half_const(gft_tf_value *value, gft_tfl_graph *g, const gft_
     return set_const(value, g, t, GRAFT_F32, floats, err);
 }
 
+/* An int8, uint8 or int16 constant as integers behind a dequantize node. */
+static graft_status integer_const(gft_tf_value *value, gft_tfl_graph *g, const gft_tflite_tensor *t,
+                                  const char *name, graft_error *err) {
+    const graft_dtype dtype = gft_tflite_dtype(t->type);
+    const graft_tensor_desc desc = {dtype, t->example, NULL};
+    const void *data;
+    gft_value_id id;
+    GFT_TRY(aligned(g->reader, t, graft_dtype_bytes(dtype), &data, err));
+    GFT_TRY(gft_graph_const(g->graph, t->name, &desc, data, false, &id, err));
+    value->kind = GFT_TF_GRAPH;
+    return gft_tfl_dequantize(g, t, name, id, t->axis, &value->id, err);
+}
+
 /*
  * A quantised constant: one number becomes a float at once (it may be an attribute), the rest stay
  * integers.
@@ -171,25 +184,20 @@ static graft_status quantised_const(gft_tf_value *value, gft_tfl_graph *g,
                                     const gft_tflite_tensor *t, const char *name,
                                     graft_error *err) {
     const graft_dtype dtype = gft_tflite_dtype(t->type);
-    const graft_tensor_desc desc = {dtype, t->example, NULL};
     const void *data;
     float *number = NULL;
     if (dtype != GRAFT_S8 && dtype != GRAFT_U8 && dtype != GRAFT_S16)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "tensor '%s': a constant of type %s", t->name,
                         gft_tflite_type_name(t->type));
+    if (gft_shape_elems(&t->example) != 1)
+        return integer_const(value, g, t, name, err);
     GFT_TRY(aligned(g->reader, t, graft_dtype_bytes(dtype), &data, err));
-    if (gft_shape_elems(&t->example) == 1) {
-        const int32_t q = dtype == GRAFT_S8   ? *(const int8_t *)data
-                          : dtype == GRAFT_U8 ? *(const uint8_t *)data
-                                              : *(const int16_t *)data;
-        GFT_TRY(gft_tfl_room(g->reader, sizeof *number, &number, err));
-        *number = gft_fb_vector_f32(&t->scales, 0) * (float)((double)q - (double)zero_point(t, 0));
-        return set_const(value, g, t, GRAFT_F32, number, err);
-    }
-    gft_value_id id;
-    GFT_TRY(gft_graph_const(g->graph, t->name, &desc, data, false, &id, err));
-    value->kind = GFT_TF_GRAPH;
-    return gft_tfl_dequantize(g, t, name, id, t->axis, &value->id, err);
+    const int32_t q = dtype == GRAFT_S8   ? *(const int8_t *)data
+                      : dtype == GRAFT_U8 ? *(const uint8_t *)data
+                                          : *(const int16_t *)data;
+    GFT_TRY(gft_tfl_room(g->reader, sizeof *number, &number, err));
+    *number = gft_fb_vector_f32(&t->scales, 0) * (float)((double)q - (double)zero_point(t, 0));
+    return set_const(value, g, t, GRAFT_F32, number, err);
 }
 
 static graft_status string_const(gft_tf_value *value, gft_tfl_graph *g, const gft_tflite_tensor *t,
@@ -244,6 +252,23 @@ graft_status gft_tfl_value(gft_tfl_graph *g, int32_t tensor, const char *name, g
 
 /* ---- of an operator ---- */
 
+/*
+ * A number that an operator computes with stays an integer with its scale, so that integer ops find
+ * it so. (What may be an attribute is made float by gft_tfl_value.)
+ */
+graft_status gft_tfl_keep_integers(gft_tfl_op *m, int32_t input, graft_error *err) {
+    if (!gft_tfl_has(m, input))
+        return GRAFT_OK;
+    const int32_t tensor = m->o->inputs[input];
+    const gft_tflite_tensor *t = gft_tfl_tensor(m->g, tensor);
+    gft_tf_value *value = &m->g->values[tensor];
+    if (value->kind != GFT_TF_NONE || !t->data || t->problem || m->g->origin[tensor] >= 0 ||
+        !gft_tfl_quantised(t) ||
+        (t->type != GFT_TFLITE_TYPE_INT8 && t->type != GFT_TFLITE_TYPE_UINT8))
+        return GRAFT_OK;
+    return integer_const(value, m->g, t, m->name, err);
+}
+
 bool gft_tfl_has(const gft_tfl_op *m, int32_t input) {
     return input < m->o->input_count && m->o->inputs[input] >= 0;
 }
@@ -255,7 +280,7 @@ graft_status gft_tfl_input(gft_tfl_op *m, int32_t input, gft_tf_value **out, gra
 }
 
 graft_status gft_tfl_take(gft_tfl_op *m, int32_t input, gft_value_id *out, graft_error *err) {
-    gft_tf_value *value;
+    gft_tf_value *value = NULL;
     gft_tf_import as = {.graph = m->g->graph, .arena = m->g->reader->arena, .name = m->name};
     GFT_TRY(gft_tfl_input(m, input, &value, err));
     return gft_tf_value_in_graph(&as, value, out, err);

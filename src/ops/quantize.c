@@ -1,5 +1,5 @@
 /*
- * quantize: float32 -> uint8, int8, int16 or int32, q = clamp(rint(x / scale) + zero_point);
+ * quantize: float32 -> uint8, int8, int16 or int32, q = clamp(rint(x * (1 / scale)) + zero_point), as LiteRT has it;
  * dequantize: back, scale * (q - zero_point), or float16 -> float32 without scales. One scale and
  * zero point for the tensor or one per index of attrs.axis. NaN becomes the smallest integer.
  */
@@ -96,7 +96,7 @@ static int64_t run_length(const quantize_state *s, int64_t at, int64_t end, int6
     static void name(const float *x, const float *scale, const int32_t *zero, int64_t step,        \
                      type *q, int64_t n) {                                                         \
         for (int64_t i = 0; i < n; i++) {                                                          \
-            const real v = round((real)(x[i] / scale[i * step])) + (real)zero[i * step];           \
+            const real v = round((real)(x[i] * (1.0f / scale[i * step]))) + (real)zero[i * step];  \
             q[i] = (type)(v > (real)(low) ? v < (real)(high) ? v : (real)(high) : (real)(low));    \
         }                                                                                          \
     }                                                                                              \

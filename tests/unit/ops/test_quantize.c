@@ -57,7 +57,7 @@ static void run_pair(graft_dtype dtype, graft_shape shape, int32_t axis, int64_t
         const int64_t k = channel_of(&shape, axis, count, i);
         const float scale = ((const float *)back.data[1])[k];
         const double zero = ((const int32_t *)back.data[2])[k];
-        const double q = rint((double)(((const float *)c.data[0])[i] / scale)) + zero;
+        const double q = rint((double)(((const float *)c.data[0])[i] * (1.0f / scale))) + zero;
         const double want = q < low ? low : q > high ? high : q;
         const double got = as_double(back.data[0], dtype, i);
         if (got != want || ((const float *)back.results[0])[i] != scale * (float)(want - zero))
