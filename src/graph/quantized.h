@@ -28,6 +28,7 @@ typedef enum gft_join_way {
     GFT_JOIN_CLIP,       /* likewise, gft_clip_attrs */
     GFT_JOIN_LEAKY_RELU, /* a table, in LiteRT's fixed point */
     GFT_JOIN_HARD_SWISH, /* likewise */
+    GFT_JOIN_ABS,        /* likewise */
     GFT_JOIN_TABLE       /* any function of one number */
 } gft_join_way;
 

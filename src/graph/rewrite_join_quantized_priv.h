@@ -109,6 +109,8 @@ void gft_join_rule_clamp(const gft_join_value *x, const gft_join_value *y, float
                          int32_t table[GFT_TABLE_ENTRIES]);
 void gft_join_rule_leaky_relu(const gft_join_value *x, const gft_join_value *y, float alpha,
                               int32_t table[GFT_TABLE_ENTRIES]);
+void gft_join_rule_abs(const gft_join_value *x, const gft_join_value *y,
+                       int32_t table[GFT_TABLE_ENTRIES]);
 void gft_join_rule_hard_swish(const gft_join_value *x, const gft_join_value *y,
                               int32_t table[GFT_TABLE_ENTRIES]);
 

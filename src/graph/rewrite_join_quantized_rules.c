@@ -134,6 +134,15 @@ void gft_join_rule_leaky_relu(const gft_join_value *x, const gft_join_value *y, 
     }
 }
 
+void gft_join_rule_abs(const gft_join_value *x, const gft_join_value *y,
+                       int32_t table[GFT_TABLE_ENTRIES]) {
+    const fixed f = fixed_of((double)x->params.scale / (double)y->params.scale);
+    for (int32_t i = 0; i < GFT_TABLE_ENTRIES; i++) {
+        const int64_t v = centred(x, i);
+        table[i] = finish(multiply(v < 0 ? -v : v, f), y);
+    }
+}
+
 /* ---- hard swish: x with seven bits more, in 16 bits ---- */
 
 /* The upper 16 bits of a multiplier. */

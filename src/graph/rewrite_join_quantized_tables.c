@@ -64,6 +64,10 @@ static graft_status fill(const gft_joiner *j, const gft_join_value *x, const gft
                                      table);
             return GRAFT_OK;
         }
+        if (join->way == GFT_JOIN_ABS) {
+            gft_join_rule_abs(x, &end->y, table);
+            return GRAFT_OK;
+        }
         if (join->way == GFT_JOIN_HARD_SWISH) {
             gft_join_rule_hard_swish(x, &end->y, table);
             return GRAFT_OK;
