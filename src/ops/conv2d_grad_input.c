@@ -1,11 +1,13 @@
 /*
- * conv2d_grad_input: dy, filter -> dx. For each class of input pixels (ops/conv_classes.h) an
- * indirect GEMM: rows are input pixels, the reduction runs over the contributing taps and the
- * filters, columns are input channels.
+ * conv2d_grad_input: dy, filter -> dx. By Winograd's algorithm where that is faster (3x3, stride
+ * 1). Else for each class of input pixels (ops/conv_classes.h) an indirect GEMM: rows are input
+ * pixels, the reduction runs over the contributing taps and the filters, columns are input
+ * channels.
  */
 #include <math.h>
 
 #include "base/size.h"
+#include "ops/conv2d_winograd.h"
 #include "ops/conv_classes.h"
 #include "ops/conv_geometry.h"
 #include "ops/conv_grad_common.h"
@@ -22,6 +24,7 @@ typedef struct pixel_class {
 
 typedef struct grad_input_state {
     gft_conv_geometry geo;
+    const gft_winograd *winograd; /* NULL: what follows is filled in */
     const gft_gemm_f32_kernels *kernels;
     pixel_class *classes;
     int64_t class_count;
@@ -118,6 +121,12 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
     GFT_TRY(gft_conv_grad_input_shape(p->node, p->attrs, &p->inputs[0], &p->inputs[1].shape, false,
                                       &s->geo, &dx, err));
     const gft_conv_geometry *g = &s->geo;
+    p->state = s;
+    if (p->constants[1])
+        p->packed_inputs = 1u << 1;
+    const gft_winograd_setup winograd = gft_winograd_gradient(g, p->constants[1]);
+    if (winograd.grid.m && !p->no_winograd)
+        return gft_winograd_prepare(&winograd, p, &s->winograd, err);
     s->kernels = gft_kernels()->gemm_f32;
     s->panels = gft_gemm_panels(g->group_c, s->kernels->nr);
     s->pieces =
@@ -130,12 +139,10 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
         return gft_fail_memory(err, (size_t)g->group_oc * sizeof(float), p->node);
     s->rows_at = gft_size_align(pointers * sizeof(float *), 64);
     p->worker_scratch_bytes = s->rows_at + (size_t)max_rows * sizeof(int64_t);
-    p->state = s;
     int64_t pack_tasks = g->groups * g->kh * g->kw * s->pieces;
     int64_t floats = s->packed_floats * g->groups;
     int32_t phase = 0;
     if (p->constants[1]) {
-        p->packed_inputs = 1u << 1;
         float *packed = gft_arena_floats(p->arena, floats);
         if (!packed)
             return gft_fail_memory(err, (size_t)floats * sizeof(float), p->node);
@@ -219,7 +226,9 @@ static void run_block(const grad_input_state *s, const gft_exec *exec) {
 
 static void run(const gft_exec *exec) {
     const grad_input_state *s = exec->state;
-    if (!s->packed && exec->phase == 0)
+    if (s->winograd)
+        gft_winograd_run(s->winograd, exec);
+    else if (!s->packed && exec->phase == 0)
         pack_task(s, exec->inputs[1], exec->scratch, exec->task);
     else
         run_block(s, exec);

@@ -5,6 +5,8 @@
  */
 #include "ops/conv2d_winograd.h"
 
+#include <math.h>
+
 #include "base/size.h"
 
 #define PHASE_TILES 8 /* of a task of the transforming phase */
@@ -112,6 +114,24 @@ graft_status gft_winograd_prepare(const gft_winograd_setup *setup, gft_prepare *
     p->tasks[p->phases++] = grid->tile_tasks * grid->col_tasks;
     *out = w;
     return GRAFT_OK;
+}
+
+gft_winograd_setup gft_winograd_gradient(const gft_conv_geometry *geo, const float *filter) {
+    gft_winograd_setup s = {.geo = *geo, .filter = filter, .flip = true};
+    s.geo.h = geo->oh;
+    s.geo.w = geo->ow;
+    s.geo.c = geo->oc;
+    s.geo.group_c = geo->group_oc;
+    s.geo.oh = geo->h;
+    s.geo.ow = geo->w;
+    s.geo.oc = geo->c;
+    s.geo.group_oc = geo->group_c;
+    s.geo.pad_top = 2 - geo->pad_top; /* may be negative: dy begins further up */
+    s.geo.pad_left = 2 - geo->pad_left;
+    s.epilogue = (gft_epilogue){
+        .bias = -1, .residual = -1, .input_scale = -1, .lo = -INFINITY, .hi = INFINITY};
+    s.grid = gft_winograd_choose(&s.geo, filter);
+    return s;
 }
 
 /* ---- running ---- */

@@ -44,6 +44,12 @@ typedef struct gft_winograd_setup {
 /** Fills in p's phases, tasks and scratch. */
 GRAFT_MUST_CHECK graft_status gft_winograd_prepare(const gft_winograd_setup *setup, gft_prepare *p,
                                                    const gft_winograd **out, graft_error *err);
+/**
+ * The setup of dx = dy convolved with the turned filter, for the convolution `geo` describes; grid
+ * says whether that pays. inputs of the run: dy, the filter.
+ * @param filter NULL: read in each run
+ */
+gft_winograd_setup gft_winograd_gradient(const gft_conv_geometry *geo, const float *filter);
 void gft_winograd_run(const gft_winograd *w, const gft_exec *exec);
 
 /**

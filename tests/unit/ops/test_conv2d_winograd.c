@@ -61,12 +61,11 @@ static double activate(const gft_epilogue_attrs *e, double v) {
 /*
  * Errors are those of the transforms: proportional to the largest sums of absolute values around.
  */
-static void compare(const conv_setup *s, const float *got, const double *want,
-                    const double *magnitude) {
+static void compare(const float *got, const double *want, const double *magnitude, int64_t n) {
     double most = 1.0;
-    for (int64_t i = 0; i < conv_y_elems(s); i++)
+    for (int64_t i = 0; i < n; i++)
         most = fmax(most, magnitude[i]);
-    for (int64_t i = 0; i < conv_y_elems(s); i++)
+    for (int64_t i = 0; i < n; i++)
         if (!(fabs((double)got[i] - want[i]) <= 4e-6 * most))
             fail_msg("element %lld: %.9g, expected %.9g of at most %g", (long long)i,
                      (double)got[i], want[i], most);
@@ -108,7 +107,7 @@ static void check_case(gft_rng *rng, const gft_op *op, conv_setup s) {
         want[i] = activate(e, want[i]);
         magnitude[i] = 1.5 * (magnitude[i] + 2.0);
     }
-    compare(&s, c.results[0], want, magnitude);
+    compare(c.results[0], want, magnitude, count);
     op_case_free(&c);
     void *const all[] = {x, f, bias, residual, want, magnitude};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -172,6 +171,42 @@ static void test_chosen(void **state) {
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int64_t *d = shapes[i];
         check_case(&rng, &gft_op_conv2d, setup_of(&rng, d[0], d[1], d[2], d[3], d[4]));
+    }
+}
+
+/*
+ * The gradient of x: the same with the filter turned, any padding, also more than the filter
+ * reaches.
+ */
+static void test_gradient(void **state) {
+    (void)state;
+    gft_rng rng = gft_rng_make(44, GFT_RNG_TEST, 0);
+    static const int64_t shapes[][5] = {{1, 14, 14, 64, 64}, {1, 7, 7, 96, 96},
+                                        {8, 7, 7, 64, 32},   {2, 61, 53, 16, 24},
+                                        {2, 29, 31, 24, 16}, {4, 9, 70, 33, 40}};
+    for (size_t i = 0; i < 18; i++) {
+        const int64_t *d = shapes[i % 6];
+        const conv_setup s = setup_of(&rng, d[0], d[1], d[2], d[3], d[4]);
+        const gft_conv2d_grad_attrs attrs = {.conv = s.attrs,
+                                             .shape = gft_shape_4(-1, s.h, s.w, s.c)};
+        float *dy = random_floats(&rng, conv_y_elems(&s));
+        float *f = random_floats(&rng, conv_filter_elems(&s));
+        op_case c = {.op = &gft_op_conv2d_grad_input, .attrs = &attrs, .input_count = 2};
+        c.constants = i % 2 ? 2u : 0u;
+        c.inputs[0] = gft_desc_f32(gft_shape_4(s.n, s.oh, s.ow, s.oc));
+        c.inputs[1] = gft_desc_f32(conv_filter_shape(&s));
+        c.data[0] = dy;
+        c.data[1] = f;
+        op_case_run_both(&c);
+        const int64_t count = conv_x_elems(&s);
+        double *want = gft_calloc((size_t)count, sizeof(double));
+        double *magnitude = gft_calloc((size_t)count, sizeof(double));
+        conv_reference(&s, CONV_GRAD_INPUT, NULL, f, dy, want, magnitude);
+        compare(c.results[0], want, magnitude, count);
+        op_case_free(&c);
+        void *const all[] = {dy, f, want, magnitude};
+        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++)
+            gft_free(all[k]);
     }
 }
 
@@ -271,8 +306,10 @@ static void test_memory(void **state) {
 
 static int all(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small), cmocka_unit_test(test_columns), cmocka_unit_test(test_chosen),
-        cmocka_unit_test(test_rule),  cmocka_unit_test(test_off),     cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_small),  cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_chosen), cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_rule),   cmocka_unit_test(test_off),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
