@@ -3,18 +3,18 @@
  */
 #include "formats/zip_archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/file.h"
+#include "formats/archive_library.h"
 
 #define ZIP_CHUNK_BYTES (256u << 10)
 
 struct gft_zip {
+    const gft_archive_library *library;
     struct archive *reader;
     char *where;
     char *name; /* of the member moved to */
@@ -22,26 +22,30 @@ struct gft_zip {
 };
 
 static graft_status fail_archive(gft_zip *zip, graft_error *err) {
-    const char *text = archive_error_string(zip->reader);
-    if (archive_errno(zip->reader) == ENOMEM)
+    const char *text = zip->library->archive_error_string(zip->reader);
+    if (zip->library->archive_errno(zip->reader) == ENOMEM)
         return gft_fail_memory(err, 0, zip->where);
     return gft_fail(err, GRAFT_DATA_LOSS, "%s%s%s: damaged zip archive: %.200s", zip->where,
                     zip->name ? "!" : "", zip->name ? zip->name : "",
                     text ? text : "unknown error");
 }
 
-static gft_zip *zip_new(const char *where) {
+static graft_status zip_new(const char *where, gft_zip **out, graft_error *err) {
+    const gft_archive_library *library;
+    GFT_TRY(gft_archive_load(&library, err));
     gft_zip *zip = gft_calloc(1, sizeof *zip);
     if (!zip)
-        return NULL;
+        return gft_fail_memory(err, sizeof *zip, where);
+    zip->library = library;
     zip->where = gft_strdup(where);
-    zip->reader = archive_read_new();
+    zip->reader = library->archive_read_new();
     if (!zip->where || !zip->reader ||
-        archive_read_support_format_zip_seekable(zip->reader) != ARCHIVE_OK) {
+        library->archive_read_support_format_zip_seekable(zip->reader) != ARCHIVE_OK) {
         gft_zip_close(zip);
-        return NULL;
+        return gft_fail_memory(err, sizeof *zip, where);
     }
-    return zip;
+    *out = zip;
+    return GRAFT_OK;
 }
 
 graft_status gft_zip_open(const char *path, gft_zip **out, graft_error *err) {
@@ -53,10 +57,10 @@ graft_status gft_zip_open(const char *path, gft_zip **out, graft_error *err) {
     if (!probe)
         return gft_fail_errno(err, errno, "open", path);
     fclose(probe);
-    gft_zip *zip = zip_new(path);
-    if (!zip)
-        return gft_fail_memory(err, sizeof *zip, path);
-    if (archive_read_open_filename(zip->reader, path, ZIP_CHUNK_BYTES) != ARCHIVE_OK) {
+    gft_zip *zip = NULL;
+    GFT_TRY(zip_new(path, &zip, err));
+    if (zip->library->archive_read_open_filename(zip->reader, path, ZIP_CHUNK_BYTES) !=
+        ARCHIVE_OK) {
         graft_status status =
             gft_fail(err, GRAFT_DATA_LOSS, "%s: not a zip archive, or one that ends early", path);
         gft_zip_close(zip);
@@ -68,10 +72,9 @@ graft_status gft_zip_open(const char *path, gft_zip **out, graft_error *err) {
 
 graft_status gft_zip_open_memory(const void *bytes, size_t count, const char *where, gft_zip **out,
                                  graft_error *err) {
-    gft_zip *zip = zip_new(where);
-    if (!zip)
-        return gft_fail_memory(err, sizeof *zip, where);
-    if (archive_read_open_memory(zip->reader, bytes, count) != ARCHIVE_OK) {
+    gft_zip *zip = NULL;
+    GFT_TRY(zip_new(where, &zip, err));
+    if (zip->library->archive_read_open_memory(zip->reader, bytes, count) != ARCHIVE_OK) {
         graft_status status =
             gft_fail(err, GRAFT_DATA_LOSS, "%s: not a zip archive, or one that ends early", where);
         gft_zip_close(zip);
@@ -85,7 +88,7 @@ void gft_zip_close(gft_zip *zip) {
     if (!zip)
         return;
     if (zip->reader)
-        archive_read_free(zip->reader);
+        zip->library->archive_read_free(zip->reader);
     gft_free(zip->name);
     gft_free(zip->where);
     gft_free(zip);
@@ -95,7 +98,7 @@ graft_status gft_zip_next(gft_zip *zip, gft_zip_entry *entry, bool *more, graft_
     gft_free(zip->name);
     zip->name = NULL;
     struct archive_entry *header;
-    int code = archive_read_next_header(zip->reader, &header);
+    int code = zip->library->archive_read_next_header(zip->reader, &header);
     if (code == ARCHIVE_EOF) {
         *more = false;
         return GRAFT_OK;
@@ -106,13 +109,15 @@ graft_status gft_zip_next(gft_zip *zip, gft_zip_entry *entry, bool *more, graft_
     if (++zip->members > GFT_ZIP_MAX_MEMBERS)
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: more than %d members in the archive",
                         zip->where, GFT_ZIP_MAX_MEMBERS);
-    const char *name = archive_entry_pathname(header);
+    const char *name = zip->library->archive_entry_pathname(header);
     zip->name = gft_strdup(name ? name : "");
     if (!zip->name)
         return gft_fail_memory(err, 0, zip->where);
-    int64_t bytes = archive_entry_size_is_set(header) ? archive_entry_size(header) : 0;
+    int64_t bytes = zip->library->archive_entry_size_is_set(header)
+                        ? zip->library->archive_entry_size(header)
+                        : 0;
     *entry = (gft_zip_entry){zip->name, bytes > 0 ? (uint64_t)bytes : 0,
-                             archive_entry_filetype(header) == AE_IFDIR};
+                             zip->library->archive_entry_filetype(header) == AE_IFDIR};
     *more = true;
     return GRAFT_OK;
 }
@@ -129,7 +134,7 @@ graft_status gft_zip_read(gft_zip *zip, size_t max_bytes, uint8_t **data, size_t
         const void *block;
         size_t bytes;
         int64_t at;
-        int code = archive_read_data_block(zip->reader, &block, &bytes, &at);
+        int code = zip->library->archive_read_data_block(zip->reader, &block, &bytes, &at);
         if (code == ARCHIVE_EOF)
             break;
         if (code != ARCHIVE_OK)
