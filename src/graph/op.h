@@ -31,6 +31,7 @@ typedef enum gft_op_kind {
     GFT_KIND_SUB,
     GFT_KIND_MUL,
     GFT_KIND_PAD,
+    GFT_KIND_POOL,
     GFT_KIND_DROPOUT,
     GFT_KIND_IDENTITY,
     GFT_KIND_RESHAPE,
@@ -141,6 +142,8 @@ typedef struct gft_op {
     void (*run)(const gft_exec *exec);                               /* NULL only for GFT_OP_VIEW */
     gft_unary_f32_fn (*unary)(
         void); /* GFT_KIND_UNARY: the best kernel for this CPU, used by epilogues */
+    const struct gft_op *
+        slice; /* of sums and products: the op (strided_slice) that takes every n-th row of an operand */
     uint32_t
         shape_inputs; /* bit i: of input i only the shape is looked at; its data need not be there any more */
     const struct gft_quantized_ops

@@ -21,8 +21,10 @@ static graft_status make_graph(gft_plan *plan, const gft_graph *graph, const gra
                             input->name, gft_desc_text(desc, text));
     }
     if (!options->no_rewrite) {
-        gft_rewrite_options rewrite = {
-            .training = options->training, .fuse = !options->no_fuse, .lazy = true};
+        gft_rewrite_options rewrite = {.training = options->training,
+                                       .fuse = !options->no_fuse,
+                                       .keep_shapes = options->keep_all,
+                                       .lazy = true};
         GFT_TRY(gft_rewrite_all(plan->graph, &rewrite, err));
         GFT_TRY(gft_graph_reinfer(plan->graph, NULL, err));
     }

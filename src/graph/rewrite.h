@@ -11,7 +11,8 @@
 typedef struct gft_rewrite_options {
     bool training; /* dropout stays; trainable parameters are not constants */
     bool fuse;     /* epilogues and BN folding; off: the graph as it is (for tests and --per-op) */
-    bool lazy;     /* folded filters are made when asked for: what they come from outlives the graph */
+    bool keep_shapes; /* nodes that stay give what they gave, for taps of inner values */
+    bool lazy; /* folded filters are made when asked for: what they come from outlives the graph */
 } gft_rewrite_options;
 
 /* Shape-independent simplification for inference: dropout and identity dropped. */
@@ -46,6 +47,13 @@ GRAFT_MUST_CHECK graft_status gft_rewrite_fold_batch_norm(gft_graph *graph,
 /** The three kinds of folding above, in their order: what converters do to a graph. */
 GRAFT_MUST_CHECK graft_status gft_rewrite_fold(gft_graph *graph, const gft_rewrite_options *options,
                                                graft_error *err);
+/*
+ * Strides of 1x1 convolutions and pooling move to the layers before them, which then compute less.
+ * Inference only; shapes must be known.
+ */
+GRAFT_MUST_CHECK graft_status gft_rewrite_strides(gft_graph *graph,
+                                                  const gft_rewrite_options *options,
+                                                  graft_error *err);
 /* bias, residual add, activation, squeeze-excite scale into the epilogue. */
 GRAFT_MUST_CHECK graft_status gft_rewrite_fuse_epilogue(gft_graph *graph,
                                                         const gft_rewrite_options *options,

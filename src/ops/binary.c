@@ -163,7 +163,8 @@ void gft_binary_run(const gft_exec *exec) {
                                      .outputs = 1,                                                 \
                                      .infer = gft_binary_infer,                                    \
                                      .prepare = op_name##_prepare,                                 \
-                                     .run = gft_binary_run};
+                                     .run = gft_binary_run,                                        \
+                                     .slice = &gft_op_strided_slice};
 
 BINARY_OP(add, GFT_KIND_ADD)
 BINARY_OP(sub, GFT_KIND_SUB)

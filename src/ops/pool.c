@@ -85,6 +85,7 @@ static void run_avg(const gft_exec *exec) {
 
 #define POOL_OP(op_name, run_fn)                                                                   \
     const gft_op gft_op_##op_name = {.name = #op_name,                                             \
+                                     .kind = GFT_KIND_POOL,                                        \
                                      .min_inputs = 1,                                              \
                                      .max_inputs = 1,                                              \
                                      .outputs = 1,                                                 \
