@@ -11,6 +11,7 @@
 #ifndef GFT_KERNELS_WINOGRAD_H
 #define GFT_KERNELS_WINOGRAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The points of F(4x4). */
@@ -64,9 +65,24 @@ typedef struct gft_winograd_f32_product_args {
     int64_t s_row;
 } gft_winograd_f32_product_args;
 
+/*
+ * One panel of U = G g G^T, in double and rounded once: point p of channel k and column j goes to
+ * u[((p * panels + panel) * c + k) * product_nr + j], columns past oc are zeros; panels is that of
+ * oc columns.
+ */
+typedef struct gft_winograd_f32_filter_args {
+    const float *filter; /* 3 x 3 x c x oc */
+    int64_t c, oc;
+    bool flip; /* filter is 3 x 3 x oc x c and is turned by 180 degrees: for the gradient of x */
+    int64_t panel;
+    float *u; /* all points and panels */
+} gft_winograd_f32_filter_args;
+
 typedef const struct gft_winograd_f32_kernels {
     int32_t product_nr;
     void (*product)(const gft_winograd_f32_product_args *args);
+    void (*filter_2)(const gft_winograd_f32_filter_args *args);
+    void (*filter_4)(const gft_winograd_f32_filter_args *args);
     void (*input_2)(const gft_winograd_f32_input_args *args); /* F(2x2,3x3) */
     void (*input_4)(const gft_winograd_f32_input_args *args); /* F(4x4,3x3) */
     void (*output_2)(const gft_winograd_f32_output_args *args);

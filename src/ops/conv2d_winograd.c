@@ -67,6 +67,15 @@ static bool sizes_of(gft_winograd *w, gft_prepare *p, bool constant, size_t *fil
            gft_size_add(w->sums_at, s, &p->worker_scratch_bytes);
 }
 
+static void transform_filter(const gft_winograd *w, const float *filter, int64_t panel, float *u) {
+    const gft_winograd_f32_filter_args args = {
+        .filter = filter, .c = w->geo.c, .oc = w->geo.oc, .flip = w->flip, .panel = panel, .u = u};
+    if (w->grid.m == 4)
+        w->kernels->filter_4(&args);
+    else
+        w->kernels->filter_2(&args);
+}
+
 graft_status gft_winograd_prepare(const gft_winograd_setup *setup, gft_prepare *p,
                                   const gft_winograd **out, graft_error *err) {
     const gft_winograd_f32_kernels *kernels = gft_kernels()->winograd_f32;
@@ -101,8 +110,8 @@ graft_status gft_winograd_prepare(const gft_winograd_setup *setup, gft_prepare *
         float *u = floats <= INT64_MAX ? gft_arena_floats(p->arena, (int64_t)floats) : NULL;
         if (!u)
             return gft_fail_memory(err, floats * sizeof(float), p->node);
-        gft_winograd_filter(setup->filter, geo->c, geo->oc, grid->m, w->flip, w->nr, 0, w->panels,
-                            u);
+        for (int64_t panel = 0; panel < w->panels; panel++)
+            transform_filter(w, setup->filter, panel, u);
         w->filter = u;
     } else {
         w->filter_tasks = w->panels;
@@ -220,8 +229,7 @@ static void finish_tiles(const gft_winograd *w, const gft_exec *exec, const floa
 /* One task of the phase before the products. */
 static void run_first(const gft_winograd *w, const gft_exec *exec) {
     if (exec->task < w->filter_tasks) {
-        gft_winograd_filter(exec->inputs[1], w->geo.c, w->geo.oc, w->grid.m, w->flip, w->nr,
-                            exec->task, 1, exec->scratch);
+        transform_filter(w, exec->inputs[1], exec->task, exec->scratch);
         return;
     }
     float *v = (float *)(void *)((char *)exec->scratch + w->tiles_at);

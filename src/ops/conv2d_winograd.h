@@ -38,7 +38,7 @@ typedef struct gft_winograd_setup {
     gft_conv_geometry geo;
     gft_epilogue epilogue;
     const float *filter; /* constant: transformed and packed now; NULL: read in each run */
-    bool flip; /* the filter lies as (3, 3, oc, c) and is turned, see gft_winograd_filter */
+    bool flip;           /* the filter lies as (3, 3, oc, c) and is turned */
 } gft_winograd_setup;
 
 /** Fills in p's phases, tasks and scratch. */
@@ -51,13 +51,5 @@ GRAFT_MUST_CHECK graft_status gft_winograd_prepare(const gft_winograd_setup *set
  */
 gft_winograd_setup gft_winograd_gradient(const gft_conv_geometry *geo, const float *filter);
 void gft_winograd_run(const gft_winograd *w, const gft_exec *exec);
-
-/**
- * U = G g G^T in double, rounded once and packed like gft_gemm_pack_f32: point after point, each
- * its panels of nr columns. flip: the filter turned by 180 degrees with channels exchanged, as the
- * gradient of x needs it (then c and oc are those of the turned filter).
- */
-void gft_winograd_filter(const float *filter, int64_t c, int64_t oc, int32_t m, bool flip,
-                         int64_t nr, int64_t first_panel, int64_t panels, float *u);
 
 #endif

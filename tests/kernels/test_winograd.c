@@ -22,9 +22,15 @@ static void test_product(void **state) {
     check_winograd_product(checked);
 }
 
+static void test_filter(void **state) {
+    (void)state;
+    check_winograd_filter(checked);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_input), cmocka_unit_test(test_output),
-                                       cmocka_unit_test(test_product)};
+                                       cmocka_unit_test(test_product),
+                                       cmocka_unit_test(test_filter)};
     static const char *const levels[] = {"scalar", "avx2", "avx512", "neon"};
     int failed = 0;
     gft_kernel_table table = {0};

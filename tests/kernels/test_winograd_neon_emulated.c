@@ -29,9 +29,15 @@ static void test_product(void **state) {
     check_winograd_product(&gft_winograd_f32_neon_emulated);
 }
 
+static void test_filter(void **state) {
+    (void)state;
+    check_winograd_filter(&gft_winograd_f32_neon_emulated);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_input), cmocka_unit_test(test_output),
-                                       cmocka_unit_test(test_product)};
+                                       cmocka_unit_test(test_product),
+                                       cmocka_unit_test(test_filter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 #else

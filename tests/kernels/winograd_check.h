@@ -26,6 +26,15 @@ static const double results_matrix_4[4][6] = {{1, 1, 1, 1, 1, 0},
                                               {0, A, -A, B, -B, 0},
                                               {0, A *A, A *A, B *B, B *B, 0},
                                               {0, A *A *A, -A *A *A, B *B *B, -B *B *B, 1}};
+static const double filter_matrix_2[6][3] = {
+    {1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+#define NA (2 * A * A * (A * A - B * B))
+#define NB (2 * B * B * (B * B - A * A))
+static const double filter_matrix_4[6][3] = {
+    {1 / (A * A * B * B), 0, 0}, {1 / NA, A / NA, A *A / NA},  {1 / NA, -A / NA, A *A / NA},
+    {1 / NB, B / NB, B *B / NB}, {1 / NB, -B / NB, B *B / NB}, {0, 0, 1}};
+#undef NA
+#undef NB
 #undef A
 #undef B
 
@@ -225,6 +234,45 @@ static inline void check_winograd_product(const gft_winograd_f32_kernels *k) {
     for (int64_t rows = 1; rows <= 27; rows++)
         for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++)
             check_product_case(k, &rng, rows, 1 + (int64_t)gft_rng_below(&rng, 3), depths[d]);
+}
+
+static inline void check_filter_case(const gft_winograd_f32_kernels *k, gft_rng *rng, int m,
+                                     int64_t c, int64_t oc, bool flip) {
+    const int side = m + 2;
+    const int64_t nr = k->product_nr;
+    const int64_t panels = gft_gemm_panels(oc, nr);
+    const double(*g)[3] = m == 4 ? filter_matrix_4 : filter_matrix_2;
+    guarded filter = guarded_random(rng, 9 * c * oc);
+    guarded u = guarded_new(side * side * panels * c * nr);
+    for (int64_t panel = 0; panel < panels; panel++) {
+        const gft_winograd_f32_filter_args args = {
+            .filter = filter.p, .c = c, .oc = oc, .flip = flip, .panel = panel, .u = u.p};
+        (m == 4 ? k->filter_4 : k->filter_2)(&args);
+    }
+    for (int64_t i = 0; i < side * side * panels * c * nr; i++) {
+        const int64_t p = i / (panels * c * nr);
+        const int64_t channel = i / nr % c;
+        const int64_t col = i / (c * nr) % panels * nr + i % nr;
+        double want = 0;
+        double magnitude = 0;
+        for (int tap = 0; tap < 9 && col < oc; tap++) {
+            const double weight = (double)filter.p[flip ? (8 - tap) * c * oc + col * c + channel
+                                                        : tap * c * oc + channel * oc + col];
+            const double term = g[p / side][tap / 3] * g[p % side][tap % 3] * weight;
+            want += term;
+            magnitude += fabs(term);
+        }
+        assert_sum_close(u.p[i], want, magnitude, 0.0);
+    }
+    guarded_free(&filter);
+    guarded_free(&u);
+}
+
+static inline void check_winograd_filter(const gft_winograd_f32_kernels *k) {
+    gft_rng rng = gft_rng_make(34, GFT_RNG_TEST, 0);
+    for (int m = 2; m <= 4; m += 2)
+        for (int64_t oc = 1; oc <= 70; oc++)
+            check_filter_case(k, &rng, m, 1 + (int64_t)gft_rng_below(&rng, 9), oc, oc % 2);
 }
 
 #endif

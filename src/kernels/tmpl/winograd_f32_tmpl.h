@@ -232,6 +232,8 @@ V_INLINE void product_tile(const float *v, int64_t v_row, const float *u, int64_
     }
 }
 
+#include "kernels/tmpl/winograd_filter_tmpl.h"
+
 typedef void product_fn(const float *v, int64_t v_row, const float *u, int64_t depth,
                         const float *next, float *s, int64_t s_row);
 #define WINO_BODY(rows)                                                                            \
@@ -274,6 +276,6 @@ static void winograd_output_4(const gft_winograd_f32_output_args *args) {
     output_tile(args, 4);
 }
 
-const struct gft_winograd_f32_kernels V_NAME(winograd_f32) = {WINO_NR,           winograd_product,
-                                                              winograd_input_2,  winograd_input_4,
-                                                              winograd_output_2, winograd_output_4};
+const struct gft_winograd_f32_kernels V_NAME(winograd_f32) = {
+    WINO_NR,          winograd_product, winograd_filter_2, winograd_filter_4,
+    winograd_input_2, winograd_input_4, winograd_output_2, winograd_output_4};
