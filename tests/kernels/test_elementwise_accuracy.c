@@ -91,9 +91,9 @@ static void test_error(void **state) {
         gft_kernel_table table;
         gft_kernels_fill(&table, levels[i]);
         check("exp", table.exp_f32, exp, 0.0, 1.0, levels[i]);
-        check("sigmoid", table.sigmoid_f32, f_sigmoid, 0.0, 2.5, levels[i]);
+        check("sigmoid", table.sigmoid_f32, f_sigmoid, 0x1p-101, 2.5, levels[i]);
         check("tanh", table.tanh_f32, tanh, 0.0, 2.0, levels[i]);
-        check("silu", table.silu_f32, f_silu, 0x1p-118, 3.5, levels[i]);
+        check("silu", table.silu_f32, f_silu, 0x1p-94, 3.5, levels[i]);
     }
 }
 

@@ -82,6 +82,10 @@ V_INLINE vec v_scale(vec a, vec k) {
     return _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23)));
 }
 
+V_INLINE vec v_power(vec biased) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(biased), 23));
+}
+
 V_INLINE vmask v_lt(vec a, vec b) {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
 }

@@ -87,6 +87,10 @@ V_INLINE vec v_scale(vec a, vec k) {
     return _mm512_mul_ps(a, _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23)));
 }
 
+V_INLINE vec v_power(vec biased) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(biased), 23));
+}
+
 V_INLINE vmask v_lt(vec a, vec b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
 }

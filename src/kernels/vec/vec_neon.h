@@ -95,6 +95,10 @@ V_INLINE vec v_scale(vec a, vec k) {
     return vmulq_f32(a, vreinterpretq_f32_s32(vshlq_n_s32(biased, 23)));
 }
 
+V_INLINE vec v_power(vec biased) {
+    return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(biased), 23));
+}
+
 V_INLINE vmask v_lt(vec a, vec b) {
     return vcltq_f32(a, b);
 }

@@ -93,6 +93,16 @@ V_INLINE vec v_scale(vec a, vec k) {
     return a * power;
 }
 
+/* 2^k from k + V_POWER_BIAS, k in -126..127. */
+V_INLINE vec v_power(vec biased) {
+    uint32_t bits;
+    float power;
+    memcpy(&bits, &biased, sizeof bits);
+    bits <<= 23;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
 V_INLINE vmask v_lt(vec a, vec b) {
     return a < b;
 }
