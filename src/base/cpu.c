@@ -37,6 +37,7 @@ static const struct {
     {"avx512", AVX512_LEVEL},
     {"avx512vnni", AVX512_LEVEL | GFT_CPU_AVX512VNNI},
     {"avx512bf16", AVX512_LEVEL | GFT_CPU_AVX512VNNI | GFT_CPU_AVX512BF16},
+    {"avx512fp16", AVX512_LEVEL | GFT_CPU_AVX512VNNI | GFT_CPU_AVX512BF16 | GFT_CPU_AVX512FP16},
     {"neon", GFT_CPU_NEON},
     {"neondot", GFT_CPU_NEON | GFT_CPU_NEON_DOTPROD},
 };
@@ -86,6 +87,8 @@ static uint32_t detect(void) {
             flags |= GFT_CPU_AVX512VNNI;
         if (has(a1, 5))
             flags |= GFT_CPU_AVX512BF16;
+        if (has(d, 23))
+            flags |= GFT_CPU_AVX512FP16;
     }
     return flags;
 }

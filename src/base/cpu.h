@@ -13,6 +13,7 @@ enum {
     GFT_CPU_AVX512VNNI = 1u << 2,
     GFT_CPU_AVX512BF16 = 1u << 3,
     GFT_CPU_AVXVNNI = 1u << 4,
+    GFT_CPU_AVX512FP16 = 1u << 5, /* no kernel of its own: sums of halves are float32 */
     GFT_CPU_NEON = 1u << 8,
     GFT_CPU_NEON_DOTPROD = 1u << 9,
 };
