@@ -87,7 +87,9 @@ def torch_version():
     if not python:
         return None
     done = subprocess.run(
-        [python, "-c", "import importlib.metadata as m; print(m.version('torch'))"], capture_output=True, text=True
+        [python, "-c", "import importlib.metadata as m; print(m.version('torch'))"],
+        capture_output=True,
+        text=True,
     )
     return done.stdout.strip() or None
 
@@ -115,7 +117,9 @@ def machine():
 
 def machine_text(m):
     v = m["versions"]
-    peers = ", ".join(f"{name} {v[name]}" for name in ("ai-edge-litert", "tensorflow", "keras", "torch") if v[name])
+    peers = ", ".join(
+        f"{name} {v[name]}" for name in ("ai-edge-litert", "tensorflow", "keras", "torch") if v[name]
+    )
     when = f"{m['date']}, load {m['load_before']} before"
     return f"{m['cpu']}, {m['cores']} cores, {m['system']}; {v['graft']}, {peers}; {when}"
 
@@ -131,7 +135,7 @@ def read_results(name):
         results = json.loads((OUT / name).read_text())
     except (OSError, ValueError):
         return {}
-    return {part: r for part, r in results.items() if isinstance(r, dict) and "table" in r}
+    return {part: r for part, r in results.items() if isinstance(r, dict) and "entries" in r}
 
 
 def write_results(name, results):

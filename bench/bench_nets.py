@@ -1,0 +1,96 @@
+"""The nets of the bench on disk: made once for each recipe, kept under build/bench/nets."""
+
+import hashlib
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+
+from bench_common import OUT, ROOT, say, solar
+
+HERE = pathlib.Path(__file__).resolve().parent
+QUICK = ["MobileNetV2", "EfficientNet-B0", "ResNet-50"]
+ALL = [
+    "MobileNetV2",
+    "MobileNetV3-Small",
+    "MobileNetV3-Large",
+    "EfficientNet-B0",
+    "EfficientNetV2-B0",
+    "ResNet-50",
+    "NASNet-Mobile",
+    "EfficientNet-Lite0",
+]
+BATCHES = [1, 32]
+LARGE = {"EfficientNet-B7": 600}
+RECIPE = [
+    "bench/make_net.py",
+    "tests/interop/nets.py",
+    "tests/interop/lite_network.py",
+    "tools/requirements-bench.txt",
+]
+FIT, COMPARE = 64, 16  # pictures that a net is fitted to, others that it is compared on
+
+
+def recipe(name, batches):
+    """A hash of what decides about a net's files."""
+    h = hashlib.sha256(f"{name} {batches} {FIT} {COMPARE}".encode())
+    for path in RECIPE:
+        h.update((ROOT / path).read_bytes())
+    return h.hexdigest()[:12]
+
+
+def write_pictures(size):
+    """Real pictures, 0..255: the demo's solar cells, as many of each class."""
+    from PIL import Image
+
+    path = OUT / "nets" / f"pictures_{size}_{FIT}_{COMPARE}.npz"
+    if path.exists():
+        return path
+    classes = sorted(p for p in solar().rglob("*") if p.is_dir() and any(p.glob("*.png")))
+    if not classes:
+        sys.exit(f"bench: no pictures under {solar()}")
+    lists = [sorted(c.glob("*.png")) for c in classes]
+    chosen = [found[i] for i in range(min(map(len, lists))) for found in lists][: FIT + COMPARE]
+    read = [Image.open(p).convert("RGB").resize((size, size), Image.Resampling.BICUBIC) for p in chosen]
+    x = np.stack([np.asarray(picture) for picture in read])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, fit=x[:FIT], compare=x[FIT:])
+    return path
+
+
+def net(name, batches):
+    """(folder, facts) of a net, made now if it is not there. Ends the bench when it is not fit for comparing."""
+    folder = OUT / "nets" / f"{name}-{recipe(name, batches)}"
+    if not (folder / "facts.json").exists():
+        for old in (OUT / "nets").glob(f"{name}-????????????"):
+            shutil.rmtree(old)
+        size = LARGE.get(name, 224)
+        say(f"making {name} at {size} x {size} in every format")
+        words = [
+            sys.executable,
+            HERE / "make_net.py",
+            name,
+            folder,
+            write_pictures(size),
+            ",".join(map(str, batches)),
+        ]
+        made = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+        if made.returncode != 0:
+            sys.exit(f"bench: {made.stderr.strip()[-3000:]}")
+    return folder, json.loads((folder / "facts.json").read_text())
+
+
+def feed(folder, batch, kind):
+    """An .npy of `batch` pictures as the net takes them: kind "float" or "int8"."""
+    path = folder / f"x_{kind}_{batch}.npy"
+    if not path.exists():
+        x = np.load(folder / "x.npy")
+        x = np.concatenate([x] * -(-batch // len(x)))[:batch]
+        if kind == "int8":
+            scale, zero = json.loads((folder / "facts.json").read_text())["int8_input"]
+            x = np.clip(np.round(x / scale) + zero, -128, 127).astype(np.int8)
+        np.save(path, x)
+    return path
