@@ -1,7 +1,7 @@
 /*
- * CRC-32C: the SSE4.2 instruction where the processor has it, otherwise slicing-by-8 with tables
- * made on first use. Polynomial 0x1edc6f41, reflected 0x82f63b78; initial value and final xor all
- * ones (RFC 3720 B.4).
+ * CRC-32C: the instruction of SSE4.2 or ARMv8 where the processor has it, otherwise slicing-by-8
+ * with tables made on first use. Polynomial 0x1edc6f41, reflected 0x82f63b78; initial value and
+ * final xor all ones (RFC 3720 B.4).
  */
 #include "base/crc32c.h"
 
@@ -11,12 +11,24 @@
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
+#define WITH_INSTRUCTION __attribute__((target("sse4.2")))
+#define CRC_64(crc, word) _mm_crc32_u64(crc, word)
+#define CRC_8(crc, byte) _mm_crc32_u8(crc, byte)
+#elif defined(__aarch64__) && defined(__linux__)
+#include <arm_acle.h>
+#include <sys/auxv.h>
+#define WITH_INSTRUCTION __attribute__((target("+crc")))
+#define CRC_64(crc, word) __crc32cd((uint32_t)(crc), word)
+#define CRC_8(crc, byte) __crc32cb(crc, byte)
+#define ARM_HAS_CRC32 (1ul << 7) /* HWCAP_CRC32 of Linux */
 #endif
 
 #define POLYNOMIAL 0x82f63b78u
 
 static uint32_t table[8][256];
+#if defined(WITH_INSTRUCTION)
 static bool have_instruction;
+#endif
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void prepare(void) {
@@ -33,6 +45,8 @@ static void prepare(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     have_instruction = __builtin_cpu_supports("sse4.2");
+#elif defined(WITH_INSTRUCTION)
+    have_instruction = getauxval(AT_HWCAP) & ARM_HAS_CRC32;
 #endif
 }
 
@@ -50,18 +64,18 @@ static uint32_t extend_by_tables(uint32_t crc, const uint8_t *p, size_t bytes) {
     return crc;
 }
 
-#if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t
-extend_by_instruction(uint32_t crc, const uint8_t *p, size_t bytes) {
+#if defined(WITH_INSTRUCTION)
+WITH_INSTRUCTION static uint32_t extend_by_instruction(uint32_t crc, const uint8_t *p,
+                                                       size_t bytes) {
     uint64_t wide = crc;
     for (; bytes >= 8; p += 8, bytes -= 8) {
         uint64_t word;
         memcpy(&word, p, sizeof word);
-        wide = _mm_crc32_u64(wide, word);
+        wide = CRC_64(wide, word);
     }
     uint32_t narrow = (uint32_t)wide;
     for (; bytes > 0; p++, bytes--)
-        narrow = _mm_crc32_u8(narrow, *p);
+        narrow = CRC_8(narrow, *p);
     return narrow;
 }
 #endif
@@ -73,7 +87,7 @@ uint32_t gft_crc32c_extend_portable(uint32_t crc, const void *data, size_t bytes
 
 uint32_t gft_crc32c_extend(uint32_t crc, const void *data, size_t bytes) {
     pthread_once(&once, prepare);
-#if defined(__x86_64__)
+#if defined(WITH_INSTRUCTION)
     if (have_instruction)
         return ~extend_by_instruction(~crc, data, bytes);
 #endif

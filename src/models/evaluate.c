@@ -50,11 +50,10 @@ static bool is_distribution(const float *p, int64_t classes) {
 
 static double loss_of(const float *scores, int64_t classes, int32_t label, bool logits) {
     double sum = 0;
-    double highest = 0;
-    if (logits) {
-        highest = -INFINITY;
-        for (int64_t i = 0; i < classes; i++)
-            highest = fmax(highest, (double)scores[i]);
+    double highest = logits ? (double)scores[0] : 0;
+    for (int64_t i = 1; i < classes && logits; i++) {
+        if ((double)scores[i] > highest)
+            highest = (double)scores[i];
     }
     for (int64_t i = 0; i < classes; i++)
         sum += logits ? exp((double)scores[i] - highest) : (double)scores[i];

@@ -1,0 +1,16 @@
+# Toolchain: Debian's cross compiler for 64-bit ARM, with the libraries that tools/arm/sysroot unpacks; programs run
+# under qemu-user, which ctest calls by itself.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+if(NOT GRAFT_SYSROOT)
+    set(GRAFT_SYSROOT ${CMAKE_CURRENT_LIST_DIR}/../build/sysroot-arm64)
+endif()
+get_filename_component(CMAKE_SYSROOT ${GRAFT_SYSROOT} ABSOLUTE)
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64;-L;${CMAKE_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(ENV{PKG_CONFIG_DIR} "")
+set(ENV{PKG_CONFIG_LIBDIR} ${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${CMAKE_SYSROOT}/usr/share/pkgconfig)
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${CMAKE_SYSROOT})
