@@ -15,6 +15,8 @@ graft_status gft_rewrite_all(gft_graph *graph, const gft_rewrite_options *option
     GFT_TRY(gft_rewrite_drop_identity(graph, options, err));
     GFT_TRY(gft_graph_sweep(graph, err));
     GFT_TRY(gft_rewrite_join_quantized(graph, options, err));
+    GFT_TRY(gft_rewrite_fold_constants(graph, options, err));
+    GFT_TRY(gft_rewrite_fold_ahead(graph, options, err));
     GFT_TRY(gft_rewrite_fold(graph, options, err));
     GFT_TRY(gft_rewrite_strides(graph, options, err));
     GFT_TRY(gft_rewrite_fuse_epilogue(graph, options, err));

@@ -44,7 +44,14 @@ GRAFT_MUST_CHECK graft_status gft_rewrite_fold_constants(gft_graph *graph,
 GRAFT_MUST_CHECK graft_status gft_rewrite_fold_batch_norm(gft_graph *graph,
                                                           const gft_rewrite_options *options,
                                                           graft_error *err);
-/** The three kinds of folding above, in their order: what converters do to a graph. */
+/*
+ * Products and sums with constants ahead of a convolution: into its filter, but for one addition.
+ * Inference only.
+ */
+GRAFT_MUST_CHECK graft_status gft_rewrite_fold_ahead(gft_graph *graph,
+                                                     const gft_rewrite_options *options,
+                                                     graft_error *err);
+/** Constants, pads and batch norms, in this order: what converters do to a graph. */
 GRAFT_MUST_CHECK graft_status gft_rewrite_fold(gft_graph *graph, const gft_rewrite_options *options,
                                                graft_error *err);
 /*

@@ -21,7 +21,15 @@ typedef struct binary_state {
     int64_t rows;                  /* product of all but the last dimension */
     int64_t row_blocks, row_block; /* pieces of a row, and their length */
     int64_t per_task;              /* pieces per task */
+    bool pattern_a, pattern_b;     /* this operand is one short row that all rows meet */
 } binary_state;
+
+/*
+ * Copies of a short row (the three channels of a picture) side by side make runs that are long
+ * enough for the kernel.
+ */
+#define SHORT_ROW 64
+#define PATTERN_FLOATS 1024
 
 graft_status gft_binary_infer_shape(const gft_infer *in, graft_dtype dtype, graft_error *err) {
     const graft_tensor_desc *a = &in->inputs[0];
@@ -107,8 +115,26 @@ graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_f32_kernel *f32
     s->row_block = gft_i64_min(gft_i64_max(row, 1), GFT_BLOCK_ELEMS);
     s->row_blocks = gft_grid_count(row, s->row_block);
     s->per_task = gft_grid_rows(s->row_block);
+    const bool short_rows = s->f32 && s->rank == 2 && row <= SHORT_ROW && s->a_step[1] == 1 &&
+                            s->b_step[1] == 1 && s->dims[0] > 1;
+    s->pattern_a = short_rows && s->a_step[0] == 0 && s->b_step[0] == row;
+    s->pattern_b = short_rows && s->b_step[0] == 0 && s->a_step[0] == row;
     prepare->tasks[0] = gft_grid_count(s->rows * s->row_blocks, s->per_task);
     return GRAFT_OK;
+}
+
+static void run_short_rows(const binary_state *s, const float *a, const float *b, float *y,
+                           gft_range rows) {
+    const int64_t row = s->dims[1];
+    const int64_t copies = PATTERN_FLOATS / row;
+    float pattern[PATTERN_FLOATS];
+    for (int64_t i = 0; i < copies; i++)
+        memcpy(pattern + i * row, s->pattern_a ? a : b, (size_t)row * sizeof(float));
+    for (int64_t at = rows.begin; at < rows.end; at += copies) {
+        const int64_t n = gft_i64_min(copies, rows.end - at) * row;
+        s->f32(s->pattern_a ? pattern : a + at * row, 1, s->pattern_b ? pattern : b + at * row, 1,
+               y + at * row, n);
+    }
 }
 
 /* Where row `row` starts in both operands. */
@@ -132,6 +158,10 @@ void gft_binary_run(const gft_exec *exec) {
     const int64_t a_step = s->a_step[s->rank - 1];
     const int64_t b_step = s->b_step[s->rank - 1];
     gft_range r = gft_grid_range(s->rows * s->row_blocks, s->per_task, exec->task);
+    if (s->pattern_a || s->pattern_b) {
+        run_short_rows(s, exec->inputs[0], exec->inputs[1], exec->outputs[0], r);
+        return;
+    }
     for (int64_t piece = r.begin; piece < r.end; piece++) {
         int64_t a_at;
         int64_t b_at;

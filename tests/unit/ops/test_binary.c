@@ -1,5 +1,6 @@
 /*
- * Element-wise ops of two inputs: every way of broadcasting, float and integer values, gradients, shape errors.
+ * Element-wise ops of two inputs: every way of broadcasting, float and integer values, gradients,
+ * shape errors.
  */
 #include "unit/ops/op_check.h"
 
@@ -80,6 +81,17 @@ static void test_broadcasting(void **state) {
     run_pair(S(2, 1, 3, 1, 2, 1), S(1, 4, 1, 2, 1, 3), 0, true);
     run_pair(S(1, 2, 1, 2, 1, 2, 1, 2), S(2, 1, 2, 1, 2, 1, 2, 1), 0, true);
     run_pair(S(1, 1, 1), S(1), 0, true);
+}
+
+/* Rows of a few channels: more than a block of them, and more than go side by side. */
+static void test_short_rows(void **state) {
+    (void)state;
+    run_pair(S(2, 97, 61, 3), S(3), 0, false);
+    run_pair(S(3), S(700, 3), 0, false);
+    run_pair(S(1, 1, 1, 4), S(1, 21, 13, 4), 0, false);
+    run_pair(S(17, 64), S(64), 0, false);
+    run_pair(S(2, 65), S(65), 0, false);
+    run_pair(S(0, 3), S(3), 0, false);
 }
 
 static void test_unknown_dimensions(void **state) {
@@ -193,6 +205,7 @@ static void test_nan(void **state) {
 static int tests(void) {
     const struct CMUnitTest list[] = {
         cmocka_unit_test(test_broadcasting),
+        cmocka_unit_test(test_short_rows),
         cmocka_unit_test(test_unknown_dimensions),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_several_tasks),

@@ -404,6 +404,38 @@ static void two_convolutions_meet(void **state) {
     net_deinit(&n);
 }
 
+/* What brings pictures to a net's range: one addition is left ahead of the convolution. */
+static void ranges_of_pictures(void **state) {
+    (void)state;
+    net n;
+    net_init(&n, 21);
+    gft_value_id x = input(&n, gft_shape_4(2, 7, 6, 3));
+    gft_value_id v = param(&n, gft_shape_4(1, 1, 1, 3), 0.5f, 2.0f);
+    gft_value_id y = add2(&n, &gft_op_mul, x, param(&n, gft_shape_0(), 0.5f, 2.0f));
+    y = add2(&n, &gft_op_sub, y, param(&n, gft_shape_1(3), -1.0f, 1.0f));
+    y = add2(&n, &gft_op_add, param(&n, gft_shape_0(), -1.0f, 1.0f), y);
+    output(&n, conv(&n, add2(&n, &gft_op_mul, v, y), 3, 5, 2, GFT_PAD_SAME));
+    assert_int_equal(steps(&n, fused), 2);
+    compare(&n, exact, fused);
+    /* products alone leave nothing; a channel times zero stays, and so does what others use */
+    output(&n, conv(&n, add2(&n, &gft_op_mul, x, v), 3, 5, 1, GFT_PAD_SAME));
+    assert_int_equal(steps(&n, fused), 3);
+    gft_value_id zero = -1;
+    OK(gft_graph_const_f32(n.graph, 0.0f, &zero, err));
+    output(&n, conv(&n, add2(&n, &gft_op_mul, x, zero), 3, 5, 1, GFT_PAD_SAME));
+    assert_int_equal(steps(&n, fused), 5);
+    gft_value_id shared = add2(&n, &gft_op_mul, x, v);
+    output(&n, conv(&n, shared, 3, 5, 1, GFT_PAD_SAME));
+    output(&n, shared);
+    assert_int_equal(steps(&n, fused), 7);
+    /* c - x turns the sign: left alone; a single addition too */
+    output(&n, conv(&n, add2(&n, &gft_op_sub, v, x), 3, 5, 1, GFT_PAD_SAME));
+    output(&n, conv(&n, add2(&n, &gft_op_add, v, x), 3, 5, 1, GFT_PAD_SAME));
+    assert_int_equal(steps(&n, fused), 11);
+    compare(&n, exact, fused);
+    net_deinit(&n);
+}
+
 static void squeeze_excite_is_loaded(void **state) {
     (void)state;
     net n;
@@ -542,7 +574,10 @@ static void train_batch_norm(void **state) {
     net_deinit(&n);
 }
 
-/* Every allocation of a plan fails once: the right status, nothing lost, the next plan is as good as any. */
+/*
+ * Every allocation of a plan fails once: the right status, nothing lost, the next plan is as good
+ * as any.
+ */
 static void failing_allocations(void **state) {
     (void)state;
     net n;
@@ -648,6 +683,7 @@ int main(void) {
         cmocka_unit_test(one_step),
         cmocka_unit_test(not_fused),
         cmocka_unit_test(two_convolutions_meet),
+        cmocka_unit_test(ranges_of_pictures),
         cmocka_unit_test(squeeze_excite_is_loaded),
         cmocka_unit_test(training_folds_what_is_frozen),
         cmocka_unit_test(constants_and_dropout),
