@@ -19,6 +19,7 @@
 #include "kernels/list_elementwise.h"
 #include "kernels/list_half.h"
 #include "kernels/list_matmul.h"
+#include "kernels/list_quant.h"
 
 /* EXACT: bit for bit. ULP: a few units in the last place of each result. SUM: grows with the reduction's length. */
 typedef enum gft_tolerance { GFT_TOL_EXACT, GFT_TOL_ULP, GFT_TOL_SUM } gft_tolerance;
@@ -26,18 +27,21 @@ typedef enum gft_tolerance { GFT_TOL_EXACT, GFT_TOL_ULP, GFT_TOL_SUM } gft_toler
 #define GFT_KERNEL_LIST(X)                                                                         \
     GFT_KERNELS_MATMUL(X)                                                                          \
     GFT_KERNELS_ELEMENTWISE(X)                                                                     \
-    GFT_KERNELS_HALF(X)
+    GFT_KERNELS_HALF(X)                                                                            \
+    GFT_KERNELS_QUANT(X)
 
 #if defined(GFT_HAVE_AVX2)
 #define GFT_KERNEL_VARIANTS(X)                                                                     \
     GFT_KERNELS_MATMUL_X86(X)                                                                      \
     GFT_KERNELS_ELEMENTWISE_X86(X)                                                                 \
-    GFT_KERNELS_HALF_X86(X)
+    GFT_KERNELS_HALF_X86(X)                                                                        \
+    GFT_KERNELS_QUANT_X86(X)
 #elif defined(GFT_HAVE_NEON)
 #define GFT_KERNEL_VARIANTS(X)                                                                     \
     GFT_KERNELS_MATMUL_ARM(X)                                                                      \
     GFT_KERNELS_ELEMENTWISE_ARM(X)                                                                 \
-    GFT_KERNELS_HALF_ARM(X)
+    GFT_KERNELS_HALF_ARM(X)                                                                        \
+    GFT_KERNELS_QUANT_ARM(X)
 #else
 #define GFT_KERNEL_VARIANTS(X)
 #endif

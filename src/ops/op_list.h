@@ -17,6 +17,16 @@
     X(conv2d_transpose)                                                                            \
     X(dense)                                                                                       \
     X(matmul)                                                                                      \
+    /* quantised (graph/attrs_quant.h) */                                                          \
+    X(qconv2d)                                                                                     \
+    X(qdepthwise_conv2d)                                                                           \
+    X(qdense)                                                                                      \
+    X(qadd)                                                                                        \
+    X(qsub)                                                                                        \
+    X(qmul)                                                                                        \
+    X(qlookup)                                                                                     \
+    X(qavg_pool)                                                                                   \
+    X(qmean)                                                                                       \
     /* activations, each with the op of its derivative */                                          \
     X(relu)                                                                                        \
     X(relu_grad)                                                                                   \
