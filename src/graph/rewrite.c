@@ -17,6 +17,7 @@ graft_status gft_rewrite_all(gft_graph *graph, const gft_rewrite_options *option
     GFT_TRY(gft_rewrite_join_quantized(graph, options, err));
     GFT_TRY(gft_rewrite_fold_constants(graph, options, err));
     GFT_TRY(gft_rewrite_fold_ahead(graph, options, err));
+    GFT_TRY(gft_rewrite_fold_pool_pad(graph, options, err));
     GFT_TRY(gft_rewrite_fold(graph, options, err));
     GFT_TRY(gft_rewrite_strides(graph, options, err));
     GFT_TRY(gft_rewrite_fuse_epilogue(graph, options, err));

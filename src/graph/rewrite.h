@@ -30,6 +30,10 @@ GRAFT_MUST_CHECK graft_status gft_rewrite_join_quantized(gft_graph *graph,
 GRAFT_MUST_CHECK graft_status gft_rewrite_fold_pad(gft_graph *graph,
                                                    const gft_rewrite_options *options,
                                                    graft_error *err);
+/* pad (zeros) before a maximum over windows of what is never negative, likewise. Inference only. */
+GRAFT_MUST_CHECK graft_status gft_rewrite_fold_pool_pad(gft_graph *graph,
+                                                        const gft_rewrite_options *options,
+                                                        graft_error *err);
 /*
  * Nodes whose inputs are all constant are computed now (parameters count as constant unless
  * trained).

@@ -436,6 +436,22 @@ static void ranges_of_pictures(void **state) {
     net_deinit(&n);
 }
 
+/* Zeros around what is never negative do not change a maximum. */
+static void padded_maximum(void **state) {
+    (void)state;
+    const gft_pool_attrs attrs = {3, 3, 2, 2, GFT_PAD_VALID, {0, 0, 0, 0}};
+    for (int rectified = 0; rectified < 2; rectified++) {
+        net n;
+        net_init(&n, 22);
+        gft_value_id y = conv(&n, input(&n, gft_shape_4(2, 8, 9, 4)), 1, 5, 1, GFT_PAD_SAME);
+        y = pad(&n, rectified ? add1(&n, &gft_op_relu, y) : y, 1, 0.0f);
+        output(&n, add(&n, &gft_op_max_pool, &attrs, &y, 1));
+        assert_int_equal(steps(&n, fused), rectified ? 2 : 3);
+        compare(&n, exact, fused);
+        net_deinit(&n);
+    }
+}
+
 static void squeeze_excite_is_loaded(void **state) {
     (void)state;
     net n;
@@ -684,6 +700,7 @@ int main(void) {
         cmocka_unit_test(not_fused),
         cmocka_unit_test(two_convolutions_meet),
         cmocka_unit_test(ranges_of_pictures),
+        cmocka_unit_test(padded_maximum),
         cmocka_unit_test(squeeze_excite_is_loaded),
         cmocka_unit_test(training_folds_what_is_frozen),
         cmocka_unit_test(constants_and_dropout),
