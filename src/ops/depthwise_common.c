@@ -1,8 +1,11 @@
 /*
- * Rows of depthwise convolutions: the interior goes to the kernel in one piece, border pixels one
- * by one with the taps that fall inside the picture.
+ * Rows of depthwise convolutions: all in one piece where the kernel knows the borders, which is
+ * without dilation; else the interior in one piece and border pixels one by one with the taps that
+ * fall inside the picture.
  */
 #include "ops/depthwise_common.h"
+
+#include <stddef.h>
 
 #include "base/size.h"
 
@@ -29,7 +32,7 @@ static void run_part(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel,
     const float *w_rows[GFT_DEPTHWISE_MAX_TAPS];
     int64_t at = first * row->stride - row->pad + tap * row->dilation;
     for (int64_t r = 0; taps > 0 && r < whole->taps_h; r++) {
-        x_rows[r] = whole->x_rows[r] + at * row->channels;
+        x_rows[r] = whole->x_rows[r] ? whole->x_rows[r] + at * row->channels : NULL;
         w_rows[r] = whole->w_rows[r] + tap * whole->w_step;
     }
     gft_dwconv_f32_args args = *whole;
@@ -58,6 +61,15 @@ void gft_depthwise_run_row(const gft_depthwise_row *row, gft_dwconv_f32_fn *kern
     args->x_step = row->dilation * row->channels;
     args->x_stride = row->stride * row->channels;
     args->y_stride = row->y_stride;
+    if (row->dilation == 1) { /* the kernel knows about borders */
+        args->width = row->ow;
+        args->taps_w = row->taps;
+        args->x_width = row->w;
+        args->pad = row->pad;
+        args->taps_h = row->w > 0 ? args->taps_h : 0;
+        kernel(args);
+        return;
+    }
     run_borders(row, kernel, args, 0, row->first);
     if (row->end > row->first)
         run_part(row, kernel, args, row->first, row->end - row->first, 0, row->taps);

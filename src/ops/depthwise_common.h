@@ -23,8 +23,9 @@ gft_depthwise_row gft_depthwise_row_of(int64_t w, int64_t ow, int64_t taps, int6
                                        int64_t dilation, int64_t pad, int64_t channels,
                                        int64_t y_stride);
 /**
- * Runs one output row for `channels` channels: args gives taps_h, x_rows (column 0 of each input
- * row), w_rows, w_step, y, bias, lo, hi; steps and widths are filled in here.
+ * Runs one output row (without dilation perhaps two) for `channels` channels: args gives taps_h,
+ * x_rows (column 0 of each input row), w_rows, w_step, y, bias, lo, hi, relu and what a second row
+ * needs; steps and widths are filled in here.
  */
 void gft_depthwise_run_row(const gft_depthwise_row *row, gft_dwconv_f32_fn *kernel,
                            gft_dwconv_f32_args *args);

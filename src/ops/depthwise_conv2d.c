@@ -21,6 +21,7 @@ typedef struct depthwise_state {
     gft_depthwise_row row;
     int64_t band, bands; /* output rows of a task, tasks of a picture */
     int64_t block;       /* channels */
+    bool pairs;          /* two output rows at a time */
 } depthwise_state;
 
 static graft_status infer(const gft_infer *in, graft_error *err) {
@@ -60,6 +61,8 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
                                   g->oc, g->oc);
     s->block = gft_depthwise_channel_block(g->kh, g->w, g->oc);
     s->band = gft_depthwise_band(g->oh, g->ow * g->oc * g->kh * g->kw);
+    s->pairs = g->dilation_h == 1 && g->dilation_w == 1 && g->stride_h <= GFT_DEPTHWISE_MAX_TAPS;
+    s->band += s->pairs ? s->band % 2 : 0;
     s->bands = gft_i64_ceil_div(g->oh, s->band);
     p->state = s;
     int32_t phase = 0;
@@ -88,20 +91,24 @@ static void run_repeat(const depthwise_state *s, const gft_exec *exec) {
                          g->group_oc, (float *)exec->scratch + exec->task * g->w * g->oc);
 }
 
-static void run_row(const depthwise_state *s, const float *picture, const float *filter, int64_t oh,
-                    gft_dwconv_f32_args *args) {
+/* `rows` (1 or 2) output rows from oh on. */
+static void run_rows(const depthwise_state *s, const float *picture, const float *filter,
+                     int64_t oh, int64_t rows, gft_dwconv_f32_args *args) {
     const gft_conv_geometry *g = &s->geo;
-    const float *x_rows[GFT_DEPTHWISE_MAX_TAPS];
+    const float *x_rows[2 * GFT_DEPTHWISE_MAX_TAPS];
     const float *w_rows[GFT_DEPTHWISE_MAX_TAPS];
-    int64_t tap;
-    int64_t end;
     int64_t start = oh * g->stride_h - g->pad_top;
-    gft_conv_valid_taps(g->h, g->kh, g->dilation_h, start, &tap, &end);
-    args->taps_h = end - tap;
-    for (int64_t r = tap; r < end; r++) {
-        x_rows[r - tap] = picture + (start + r * g->dilation_h) * g->w * g->oc;
-        w_rows[r - tap] = filter + r * g->kw * g->oc;
+    int64_t count = g->kh + (rows - 1) * g->stride_h;
+    for (int64_t r = 0; r < count; r++) {
+        int64_t h = start + r * g->dilation_h;
+        x_rows[r] = h >= 0 && h < g->h ? picture + h * g->w * g->oc : NULL;
+        if (r < g->kh)
+            w_rows[r] = filter + r * g->kw * g->oc;
     }
+    args->taps_h = g->kh;
+    args->rows = rows;
+    args->row_step = g->stride_h;
+    args->y_row = g->ow * g->oc;
     args->x_rows = x_rows;
     args->w_rows = w_rows;
     gft_depthwise_run_row(&s->row, s->kernel, args);
@@ -136,9 +143,11 @@ static void run_band(const depthwise_state *s, const gft_exec *exec) {
     for (int64_t c = 0; c < g->oc; c += s->block) {
         args.channels = gft_i64_min(s->block, g->oc - c);
         args.bias = bias ? bias + c : NULL;
-        for (int64_t oh = first; oh < end; oh++) {
+        int64_t rows = 1;
+        for (int64_t oh = first; oh < end; oh += rows) {
+            rows = s->pairs && oh + 1 < end ? 2 : 1;
             args.y = y + oh * g->ow * g->oc + c;
-            run_row(s, picture + c, filter + c, oh, &args);
+            run_rows(s, picture + c, filter + c, oh, rows, &args);
         }
     }
     float *band = y + first * g->ow * g->oc;

@@ -1,11 +1,16 @@
 /*
- * float32 depthwise convolution for AVX2 with FMA: four pixels side by side, 4 sums and up to 7 weights in registers.
+ * float32 depthwise convolution for AVX2 with FMA: tiles of four pixels, and of two rows with up to
+ * three taps.
  */
 #include "kernels/kernel_table.h"
 #include "kernels/x86/lanes_avx2.h"
 
-#define DW_PIXELS 4
+#define DW_WIDE_PAIRS false
 #include "kernels/tmpl/dwconv_f32_tmpl.h"
 
-void gft_dwconv_f32_avx2(const gft_dwconv_f32_args *args) { run_dwconv(args); }
-void gft_dwconv_grad_f32_avx2(const gft_dwconv_grad_f32_args *args) { run_dwconv_grad(args); }
+void gft_dwconv_f32_avx2(const gft_dwconv_f32_args *args) {
+    run_dwconv(args);
+}
+void gft_dwconv_grad_f32_avx2(const gft_dwconv_grad_f32_args *args) {
+    run_dwconv_grad(args);
+}
