@@ -66,18 +66,18 @@ static graft_status pack(gft_prepare *p, qdepthwise_state *s, graft_error *err) 
                         "%s: weights, their scales and bias must be constants", p->node);
     const int64_t taps = s->geo.kh * s->geo.kw;
     const size_t bytes = (size_t)(gft_qdwconv_blocks(s->kernels, s->geo.oc) *
-                                  gft_qdwconv_block_bytes(s->kernels, taps));
+                                  gft_qdwconv_block_bytes(s->kernels, s->geo.kh, s->geo.kw));
     int32_t *sums = gft_q_arena(p->arena, (size_t)s->geo.oc * sizeof(int32_t));
     void *packed = gft_q_arena(p->arena, bytes);
     if (!sums || !packed)
         return gft_fail_memory(err, bytes, p->node);
     for (int64_t c = 0; c < s->geo.oc; c++) {
-        int32_t sum = 0; /* of at most 4096 bytes */
+        int32_t sum = 0; /* of at most 1024 bytes */
         for (int64_t t = 0; t < taps; t++)
             sum += w[t * s->geo.oc + c];
         sums[c] = sum;
     }
-    gft_qdwconv_pack(s->kernels, w, taps, s->geo.oc, packed);
+    gft_qdwconv_pack(s->kernels, w, s->geo.kh, s->geo.kw, s->geo.oc, packed);
     s->packed = packed;
     const gft_q_columns columns = {.dtype = p->inputs[0].dtype,
                                    .x = attrs->x,

@@ -167,9 +167,10 @@ static inline void qdwconv_run(gft_qdwconv_kernels *k, const qdwconv_case *g,
     }
     out.offset = offset;
     uint8_t *packed;
-    const int64_t bytes = gft_qdwconv_blocks(k, g->channels) * gft_qdwconv_block_bytes(k, taps);
+    const int64_t bytes =
+        gft_qdwconv_blocks(k, g->channels) * gft_qdwconv_block_bytes(k, g->taps_h, g->taps_w);
     guarded b = qbytes(rng, bytes, QFILL_ENDS, &packed);
-    gft_qdwconv_pack(k, w, taps, g->channels, packed);
+    gft_qdwconv_pack(k, w, g->taps_h, g->taps_w, g->channels, packed);
     const gft_qdwconv_args args = {.width = g->width,
                                    .channels = g->channels,
                                    .taps_h = g->taps_h,

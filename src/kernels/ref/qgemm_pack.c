@@ -33,18 +33,25 @@ void gft_qgemm_pack(const gft_qgemm_kernels *kernels, const int8_t *src, int64_t
     }
 }
 
-void gft_qdwconv_pack(const gft_qdwconv_kernels *kernels, const int8_t *w, int64_t taps,
-                      int64_t channels, void *dst) {
+void gft_qdwconv_pack(const gft_qdwconv_kernels *kernels, const int8_t *w, int64_t taps_h,
+                      int64_t taps_w, int64_t channels, void *dst) {
     const int64_t block = kernels->block;
     const int64_t group = kernels->group;
-    const int64_t bytes = gft_qdwconv_block_bytes(kernels, taps);
+    const int64_t slots = gft_qdwconv_slots(group, taps_h, taps_w);
+    const int64_t bytes = gft_qdwconv_block_bytes(kernels, taps_h, taps_w);
     const int64_t blocks = gft_qdwconv_blocks(kernels, channels);
     memset(dst, 0, (size_t)(blocks * bytes));
     for (int64_t i = 0; i < blocks; i++) {
-        int64_t from = gft_qdwconv_block_at(kernels, channels, i);
-        for (int64_t t = 0; t < taps; t++)
+        int64_t from = gft_qdwconv_block_at(block, channels, i);
+        for (int64_t slot = 0; slot < slots; slot++) {
+            int64_t row = slot / taps_w;
+            int64_t column = slot % taps_w;
+            if (group == 2 && !gft_qdwconv_pair(taps_h, taps_w, slot / 2, slot % 2, &row, &column))
+                continue;
+            const int8_t *tap = w + (row * taps_w + column) * channels + from;
             for (int64_t c = 0; c < block && from + c < channels; c++)
-                put((char *)dst + i * bytes, (t / group * block + c) * group + t % group,
-                    kernels->w_bytes, w[t * channels + from + c]);
+                put((char *)dst + i * bytes, (slot / group * block + c) * group + slot % group,
+                    kernels->w_bytes, tap[c]);
+        }
     }
 }

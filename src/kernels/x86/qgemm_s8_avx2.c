@@ -91,7 +91,7 @@ static inline __m256i load_pair(const int16_t *from) {
     static void name(const requant_avx2 *r, const tile *t) {                                       \
         const int16_t *b = t->b;                                                                   \
         EACH(ROW_SUMS)                                                                             \
-        for (int64_t k = 0; k < t->padded; k += 2, b += 2 * NR) {                                  \
+        _Pragma("GCC unroll 2") for (int64_t k = 0; k < t->padded; k += 2, b += 2 * NR) {          \
             const __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)b);               \
             const __m256i b1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + NR));        \
             __m256i x;                                                                             \
