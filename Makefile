@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all setup demo check interop bench install lint clean
+.PHONY: all setup demo check interop arm bench install lint clean
 
 all: setup
 	@cmake --preset release
@@ -20,6 +20,9 @@ check:
 
 interop:
 	@sh tools/interop
+
+arm:
+	@sh tools/check-arm
 
 bench: all
 	@GRAFT="$(CURDIR)/build/release/bin/graft" bench/run

@@ -1,4 +1,4 @@
-# Tests by glob, one program per file. Labels: unit, kernels, golden, oom, fuzz, cli, lint;
+# Tests by glob, one program per file. Labels: unit (and room_<room>), kernels, golden, oom, fuzz, cli, lint;
 # also threads where the file starts threads itself (those run under the thread sanitizer too).
 
 pkg_check_modules(GFT_CMOCKA IMPORTED_TARGET cmocka)
@@ -38,7 +38,7 @@ if(GFT_CMOCKA_FOUND)
     foreach(room IN LISTS GFT_ROOMS)
         file(GLOB files CONFIGURE_DEPENDS ${GFT_TEST_DIR}/unit/${room}/test_*.c)
         foreach(file IN LISTS files)
-            gft_add_test(${file} unit gft_${room})
+            gft_add_test(${file} "unit;room_${room}" gft_${room})
         endforeach()
     endforeach()
     file(GLOB files CONFIGURE_DEPENDS ${GFT_TEST_DIR}/kernels/test_*.c)
@@ -85,7 +85,7 @@ endforeach()
 # Scripts: the path of the program in $GRAFT, of the trees in $GRAFT_SOURCE and $GRAFT_BUILD.
 file(GLOB files CONFIGURE_DEPENDS ${GFT_TEST_DIR}/cli/*.sh)
 list(FILTER files EXCLUDE REGEX "/(common|lib[^/]*)\\.sh$")
-if(TARGET graft AND NOT GRAFT_SANITIZE AND NOT GRAFT_FUZZ)
+if(TARGET graft AND NOT GRAFT_SANITIZE AND NOT GRAFT_FUZZ AND NOT CMAKE_CROSSCOMPILING)
     set(gft_script_env "GRAFT=$<TARGET_FILE:graft>" GRAFT_SOURCE=${CMAKE_SOURCE_DIR} GRAFT_BUILD=${CMAKE_BINARY_DIR})
     foreach(file IN LISTS files)
         get_filename_component(name ${file} NAME_WE)
