@@ -29,7 +29,9 @@
     X(qpool_max_s8, gft_qpool_max_fn, avx2, GFT_CPU_AVX2)                                          \
     X(qsum_rows_s8, gft_qsum_rows_fn, avx2, GFT_CPU_AVX2)                                          \
     X(quantize_s8, gft_quantize_s8_fn, avx2, GFT_CPU_AVX2)                                         \
-    X(dequantize_s8, gft_dequantize_s8_fn, avx2, GFT_CPU_AVX2)
+    X(dequantize_s8, gft_dequantize_s8_fn, avx2, GFT_CPU_AVX2)                                     \
+    X(qgemm_s8, gft_qgemm_kernels, avx512vnni, GFT_CPU_AVX512 | GFT_CPU_AVX512VNNI)                \
+    X(qdwconv_s8, gft_qdwconv_kernels, avx512vnni, GFT_CPU_AVX512 | GFT_CPU_AVX512VNNI)
 
 #define GFT_KERNELS_QUANT_ARM(X)
 

@@ -23,6 +23,20 @@ static inline __attribute__((always_inline)) __m512i gft_test_cvtps(__m512 a) {
 #define _mm512_cvtps_epi32(a) gft_test_cvtps(a)
 #endif
 
+#if defined(SIMDE_X86_AVX512_TYPES_H) && !defined(__AVX512F__) && !defined(_mm512_cvtepi32_ps)
+static inline __attribute__((always_inline)) __m512 gft_test_cvtepi32(__m512i a) {
+    int32_t x[16];
+    float y[16];
+    __m512 result;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 16; i++)
+        y[i] = (float)x[i];
+    memcpy(&result, y, sizeof y);
+    return result;
+}
+#define _mm512_cvtepi32_ps(a) gft_test_cvtepi32(a)
+#endif
+
 #if defined(SIMDE_ARM_NEON_TYPES_H) && !defined(__aarch64__)
 #if !defined(vdivq_f32)
 static inline float32x4_t gft_test_vdivq(float32x4_t a, float32x4_t b) {
