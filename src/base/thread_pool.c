@@ -1,11 +1,15 @@
 /*
- * Thread pool. A run opens a job; workers that notice it join, take task numbers from one counter
- * and leave; the caller works too, closes the job when the numbers are used up and waits for those
- * who joined. Nobody waits for a worker that is still asleep, so short jobs do not pay for waking.
+ * Thread pool. A run opens a job; workers that notice it join and leave when no task is left; the
+ * caller works too, closes the job and waits for those who joined. Nobody waits for a worker that
+ * is still asleep, so short jobs do not pay for waking.
  *
- * Joining (active + 1, then look whether the job is open) and closing (close, then look whether
- * active is 0) are ordered by sequentially consistent atomics: one side always sees the other. The
- * same pattern protects both sleeps.
+ * Tasks are dealt out in equal stretches, one to each thread, so that a thread meets in one step
+ * what it made in the step before, in its own cache; who has done with its stretch takes tasks from
+ * the ends of the others'. Each thread's stretch and state have a cache line of their own.
+ *
+ * Joining (set `joined`, then look whether the job is open) and closing (close, then look who has
+ * joined) are ordered by sequentially consistent atomics: one side always sees the other. The same
+ * pattern protects both sleeps.
  */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/pool.h"
@@ -16,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -28,9 +33,16 @@
 #define MAX_THREADS 1024
 #define SPIN_MAX_NS 50000u
 #define SPIN_MIN_NS 2000u
-#define PAUSES_PER_LOOK 16
+#define LOOKS_PER_CLOCK 16
 
+#define CACHE_LINE 64
+
+/* One per thread; the caller's is number 0 and has no thread of its own. */
 typedef struct pool_worker {
+    _Alignas(CACHE_LINE) _Atomic bool joined;
+    _Atomic int64_t left; /* tasks of its stretch; below 0 when several looked in vain */
+    _Atomic int64_t end;  /* others take from here, downwards */
+    int64_t next;         /* itself from here, upwards */
     gft_pool *pool;
     pthread_t thread;
     int number;
@@ -41,21 +53,18 @@ struct gft_pool {
     int started;      /* workers to join in gft_pool_free */
     uint64_t spin_ns; /* 0 when there are more threads than cores */
     pool_worker *workers;
-
-    atomic_flag busy;     /* a run is going on */
-    _Atomic uint64_t job; /* odd: open. Grows by one at each opening and closing. */
-    _Atomic int64_t next; /* next task number */
-    _Atomic int active;   /* workers that joined */
+    atomic_flag busy; /* a run is going on */
     _Atomic int sleepers;
-    _Atomic bool waiting; /* the caller sleeps until active is 0 */
+    _Atomic bool waiting; /* the caller sleeps until nobody is joined */
     _Atomic bool stopping;
 
-    /* What the open job is: written while it is closed and nobody is active. */
+    /* What the open job is: written while it is closed and nobody has joined. */
+    _Alignas(
+        CACHE_LINE) _Atomic uint64_t job; /* odd: open. Grows by one at each opening and closing. */
     gft_task_fn fn;
     void *context;
-    int64_t tasks;
 
-    pthread_mutex_t mutex;
+    _Alignas(CACHE_LINE) pthread_mutex_t mutex;
     pthread_cond_t wake;
     pthread_cond_t done;
 };
@@ -68,12 +77,35 @@ static void pause_briefly(void) {
 #endif
 }
 
+static bool take(pool_worker *from) {
+    return atomic_load_explicit(&from->left, memory_order_relaxed) > 0 &&
+           atomic_fetch_sub_explicit(&from->left, 1, memory_order_relaxed) > 0;
+}
+
 static void run_tasks(gft_pool *pool, int worker) {
-    for (;;) {
-        int64_t task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (task >= pool->tasks)
-            return;
-        pool->fn(pool->context, task, worker);
+    pool_worker *self = &pool->workers[worker];
+    while (take(self))
+        pool->fn(pool->context, self->next++, worker);
+    for (int i = 1; i < pool->threads; i++) {
+        pool_worker *other = &pool->workers[(worker + i) % pool->threads];
+        while (take(other))
+            pool->fn(pool->context,
+                     atomic_fetch_sub_explicit(&other->end, 1, memory_order_relaxed) - 1, worker);
+    }
+}
+
+/* Task numbers 0..tasks-1 in a stretch for each thread. */
+static void deal(gft_pool *pool, int64_t tasks) {
+    int64_t each = tasks / pool->threads;
+    int64_t more = tasks % pool->threads; /* of the first threads' stretches */
+    int64_t next = 0;
+    for (int i = 0; i < pool->threads; i++) {
+        pool_worker *w = &pool->workers[i];
+        int64_t count = each + (i < more);
+        w->next = next;
+        next += count;
+        atomic_store_explicit(&w->end, next, memory_order_relaxed);
+        atomic_store_explicit(&w->left, count, memory_order_relaxed);
     }
 }
 
@@ -90,10 +122,11 @@ static bool spin_for_news(gft_pool *pool, uint64_t seen, uint64_t spin_ns) {
         return false;
     uint64_t end = gft_clock_ns() + spin_ns;
     do {
-        for (int i = 0; i < PAUSES_PER_LOOK; i++)
+        for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
             pause_briefly();
-        if (has_news(pool, seen))
-            return true;
+            if (has_news(pool, seen))
+                return true;
+        }
     } while (gft_clock_ns() < end);
     return false;
 }
@@ -107,8 +140,9 @@ static void sleep_for_news(gft_pool *pool, uint64_t seen) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static void leave_job(gft_pool *pool) {
-    if (atomic_fetch_sub(&pool->active, 1) == 1 && atomic_load(&pool->waiting)) {
+static void leave_job(gft_pool *pool, pool_worker *self) {
+    atomic_store(&self->joined, false);
+    if (atomic_load(&pool->waiting)) {
         pthread_mutex_lock(&pool->mutex);
         pthread_cond_signal(&pool->done);
         pthread_mutex_unlock(&pool->mutex);
@@ -129,13 +163,13 @@ static void *worker_main(void *argument) {
                 spin_ns /= 2;
             sleep_for_news(pool, seen);
         }
-        atomic_fetch_add(&pool->active, 1);
+        atomic_store(&self->joined, true);
         uint64_t job = atomic_load(&pool->job);
         if ((job & 1u) && job != seen) {
             seen = job;
             run_tasks(pool, self->number);
         }
-        leave_job(pool);
+        leave_job(pool, self);
     }
     return NULL;
 }
@@ -154,19 +188,29 @@ static void wake_workers(gft_pool *pool, int64_t wanted) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
+static void sleep_until_left(gft_pool *pool, pool_worker *worker) {
+    pthread_mutex_lock(&pool->mutex);
+    atomic_store(&pool->waiting, true);
+    while (atomic_load(&worker->joined))
+        pthread_cond_wait(&pool->done, &pool->mutex);
+    atomic_store(&pool->waiting, false);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 static void wait_until_done(gft_pool *pool) {
-    uint64_t end = pool->spin_ns ? gft_clock_ns() + pool->spin_ns : 0;
-    while (atomic_load(&pool->active) != 0) {
-        for (int i = 0; i < PAUSES_PER_LOOK && pool->spin_ns; i++)
-            pause_briefly();
-        if (pool->spin_ns && gft_clock_ns() < end)
-            continue;
-        pthread_mutex_lock(&pool->mutex);
-        atomic_store(&pool->waiting, true);
-        while (atomic_load(&pool->active) != 0)
-            pthread_cond_wait(&pool->done, &pool->mutex);
-        atomic_store(&pool->waiting, false);
-        pthread_mutex_unlock(&pool->mutex);
+    uint64_t end = 0; /* the clock is looked at when somebody is late */
+    for (int i = 1; i < pool->threads; i++) {
+        pool_worker *worker = &pool->workers[i];
+        for (int looks = 1; atomic_load(&worker->joined); looks++) {
+            if (pool->spin_ns)
+                pause_briefly();
+            if (pool->spin_ns && looks % LOOKS_PER_CLOCK)
+                continue;
+            uint64_t now = gft_clock_ns();
+            end = end ? end : now + pool->spin_ns;
+            if (now >= end)
+                sleep_until_left(pool, worker);
+        }
     }
 }
 
@@ -180,8 +224,7 @@ void gft_pool_run(gft_pool *pool, int64_t tasks, gft_task_fn fn, void *context) 
     /* Nobody reads these now: a worker that is late for the last job sees it closed and leaves. */
     pool->fn = fn;
     pool->context = context;
-    pool->tasks = tasks;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    deal(pool, tasks);
     atomic_fetch_add(&pool->job, 1); /* open */
     wake_workers(pool, tasks - 1);
     run_tasks(pool, 0);
@@ -196,7 +239,7 @@ static void stop_workers(gft_pool *pool) {
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
     for (int i = 0; i < pool->started; i++)
-        pthread_join(pool->workers[i].thread, NULL);
+        pthread_join(pool->workers[i + 1].thread, NULL);
 }
 
 void gft_pool_free(gft_pool *pool) {
@@ -212,7 +255,7 @@ void gft_pool_free(gft_pool *pool) {
 
 static graft_status start_workers(gft_pool *pool, graft_error *err) {
     for (int i = 0; i < pool->threads - 1; i++) {
-        pool_worker *worker = &pool->workers[i];
+        pool_worker *worker = &pool->workers[i + 1];
         worker->pool = pool;
         worker->number = i + 1;
         int failed = pthread_create(&worker->thread, NULL, worker_main, worker);
@@ -233,14 +276,16 @@ graft_status gft_pool_new(int threads, gft_pool **out, graft_error *err) {
     int cores = gft_cpu_cores();
     if (threads == 0)
         threads = cores < MAX_THREADS ? cores : MAX_THREADS;
-    gft_pool *pool = gft_calloc(1, sizeof *pool);
+    gft_pool *pool = gft_malloc_aligned(sizeof *pool);
     if (!pool)
         return gft_fail_memory(err, sizeof *pool, "a thread pool");
-    pool->workers = gft_calloc((size_t)threads, sizeof *pool->workers);
+    memset(pool, 0, sizeof *pool);
+    pool->workers = gft_malloc_aligned((size_t)threads * sizeof *pool->workers);
     if (!pool->workers) {
         gft_free(pool);
         return gft_fail_memory(err, (size_t)threads * sizeof(pool_worker), "a thread pool");
     }
+    memset(pool->workers, 0, (size_t)threads * sizeof *pool->workers);
     pool->threads = threads;
     pool->spin_ns = threads <= cores ? SPIN_MAX_NS : 0;
     atomic_flag_clear(&pool->busy);
