@@ -129,11 +129,11 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
 static void scale_rows(const conv2d_state *s, const gft_exec *exec, const gft_gemm_block *block,
                        const float **rows, float *copy) {
     const float *scale = exec->inputs[s->epilogue.input_scale];
+    gft_binary_f32_kernel *mul = gft_kernels()->mul_f32;
     int64_t pixels = s->geo.oh * s->geo.ow;
     for (int64_t i = 0; i < block->rows; i++, copy += s->geo.c) {
         const float *factor = scale + (block->row + i) / pixels * s->geo.c;
-        for (int64_t c = 0; c < s->geo.c; c++)
-            copy[c] = rows[i][c] * factor[c];
+        mul(rows[i], 1, factor, 1, copy, s->geo.c);
         rows[i] = copy;
     }
 }
