@@ -12,6 +12,9 @@
 #include "ops/infer_check.h"
 #include "ops/ops.h"
 
+#define SHORT_ROW 64         /* floats */
+#define REPEATED_FLOATS 1024 /* of a vector that is repeated */
+
 typedef struct binary_state {
     gft_binary_f32_kernel *f32;
     gft_binary_loop *loop;
@@ -21,7 +24,9 @@ typedef struct binary_state {
     int64_t rows;                  /* product of all but the last dimension */
     int64_t row_blocks, row_block; /* pieces of a row, and their length */
     int64_t per_task;              /* pieces per task */
-    bool pattern_a, pattern_b;     /* this operand is one short row that all rows meet */
+    int64_t
+        repeat; /* > 0: a short vector is repeated that many times, so that as many rows are one run */
+    bool pattern_a, pattern_b; /* this operand is one short row that all rows meet */
 } binary_state;
 
 /*
@@ -100,6 +105,23 @@ static void merge_dims(binary_state *s, const graft_shape *a, const graft_shape 
     }
 }
 
+/*
+ * (rows, C) with a vector of few channels (a picture less its mean): rows so short are no work for
+ * a kernel.
+ */
+static void choose_repeat(binary_state *s, gft_prepare *prepare) {
+    const int64_t cols = s->dims[s->rank - 1];
+    if (!s->f32 || s->rank != 2 || cols < 2 || cols > SHORT_ROW || s->a_step[1] != 1 ||
+        s->b_step[1] != 1 || (s->a_step[0] != 0 && s->b_step[0] != 0))
+        return;
+    s->repeat = gft_i64_max(REPEATED_FLOATS / cols, 2);
+    s->row_block = cols;
+    s->row_blocks = 1;
+    s->per_task = gft_i64_ceil_div(gft_grid_rows(cols), s->repeat) * s->repeat;
+    prepare->tasks[0] = gft_grid_count(s->rows, s->per_task);
+    prepare->worker_scratch_bytes = (size_t)(s->repeat * cols) * sizeof(float);
+}
+
 graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_f32_kernel *f32,
                                 gft_binary_loop *loop, graft_error *err) {
     binary_state *s;
@@ -120,6 +142,7 @@ graft_status gft_binary_prepare(gft_prepare *prepare, gft_binary_f32_kernel *f32
     s->pattern_a = short_rows && s->a_step[0] == 0 && s->b_step[0] == row;
     s->pattern_b = short_rows && s->b_step[0] == 0 && s->a_step[0] == row;
     prepare->tasks[0] = gft_grid_count(s->rows * s->row_blocks, s->per_task);
+    choose_repeat(s, prepare);
     return GRAFT_OK;
 }
 
@@ -149,8 +172,29 @@ static void row_offsets(const binary_state *s, int64_t row, int64_t *a, int64_t 
     }
 }
 
+static void run_repeated(const binary_state *s, const gft_exec *exec) {
+    const int64_t cols = s->dims[1];
+    const float *a = exec->inputs[0];
+    const float *b = exec->inputs[1];
+    float *y = exec->outputs[0];
+    float *vector = exec->worker_scratch;
+    for (int64_t i = 0; i < s->repeat; i++)
+        memcpy(vector + i * cols, s->a_step[0] == 0 ? a : b, (size_t)cols * sizeof(float));
+    gft_range r = gft_grid_range(s->rows, s->per_task, exec->task);
+    for (int64_t row = r.begin; row < r.end; row += s->repeat) {
+        const int64_t n = gft_i64_min(s->repeat, r.end - row) * cols;
+        const float *ap = s->a_step[0] == 0 ? vector : a + row * cols;
+        const float *bp = s->b_step[0] == 0 ? vector : b + row * cols;
+        s->f32(ap, 1, bp, 1, y + row * cols, n);
+    }
+}
+
 void gft_binary_run(const gft_exec *exec) {
     const binary_state *s = exec->state;
+    if (s->repeat > 0) {
+        run_repeated(s, exec);
+        return;
+    }
     const char *a = exec->inputs[0];
     const char *b = exec->inputs[1];
     char *y = exec->outputs[0];
