@@ -33,6 +33,9 @@
     X(qgemm_s8, gft_qgemm_kernels, avx512vnni, GFT_CPU_AVX512 | GFT_CPU_AVX512VNNI)                \
     X(qdwconv_s8, gft_qdwconv_kernels, avx512vnni, GFT_CPU_AVX512 | GFT_CPU_AVX512VNNI)
 
-#define GFT_KERNELS_QUANT_ARM(X)
+#define GFT_KERNELS_QUANT_ARM(X)                                                                   \
+    X(qgemm_s8, gft_qgemm_kernels, neon, GFT_CPU_NEON)                                             \
+    X(qdwconv_s8, gft_qdwconv_kernels, neon, GFT_CPU_NEON)                                         \
+    X(qgemm_s8, gft_qgemm_kernels, neondot, GFT_CPU_NEON | GFT_CPU_NEON_DOTPROD)
 
 #endif

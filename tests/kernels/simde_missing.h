@@ -60,6 +60,17 @@ static inline float32x4_t gft_test_vsqrtq(float32x4_t a) {
 }
 #define vsqrtq_f32(a) gft_test_vsqrtq(a)
 #endif
+#if !defined(vcvtnq_s32_f32)
+static inline int32x4_t gft_test_vcvtnq(float32x4_t a) {
+    float x[4];
+    int32_t y[4];
+    vst1q_f32(x, a);
+    for (int i = 0; i < 4; i++)
+        y[i] = fabsf(x[i]) < 0x1p31f ? (int32_t)rintf(x[i]) : x[i] > 0.0f ? INT32_MAX : INT32_MIN;
+    return vld1q_s32(y);
+}
+#define vcvtnq_s32_f32(a) gft_test_vcvtnq(a)
+#endif
 #if !defined(vfmsq_f32)
 #define vfmsq_f32(c, a, b) vfmaq_f32(c, vnegq_f32(a), b)
 #endif
