@@ -50,4 +50,7 @@ typedef struct gft_quantized_ops {
     int32_t join_count;
 } gft_quantized_ops;
 
+/** The table of the ops room. */
+extern const gft_quantized_ops gft_quantized_ops_table;
+
 #endif

@@ -1,12 +1,14 @@
 /*
- * quantize: float32 -> uint8, int8, int16 or int32, q = clamp(rint(x * (1 / scale)) + zero_point), as LiteRT has it;
- * dequantize: back, scale * (q - zero_point), or float16 -> float32 without scales. One scale and
- * zero point for the tensor or one per index of attrs.axis. NaN becomes the smallest integer.
+ * quantize: float32 -> uint8, int8, int16 or int32, q = clamp(rint(x * (1 / scale)) + zero_point),
+ * as LiteRT has it; dequantize: back, scale * (q - zero_point), or float16 -> float32 without
+ * scales. One scale and zero point for the tensor or one per index of attrs.axis. NaN becomes the
+ * smallest integer.
  */
 #include <inttypes.h>
 #include <math.h>
 
 #include "base/float16.h"
+#include "graph/quantized.h"
 #include "ops/grid.h"
 #include "ops/infer_check.h"
 #include "ops/ops.h"
@@ -194,15 +196,18 @@ static graft_status dequantize_infer(const gft_infer *in, graft_error *err) {
 }
 
 const gft_op gft_op_quantize = {.name = "quantize",
+                                .kind = GFT_KIND_QUANTIZE,
                                 .min_inputs = 3,
                                 .max_inputs = 3,
                                 .outputs = 1,
                                 .attrs_bytes = sizeof(gft_quantize_attrs),
                                 .infer = quantize_infer,
                                 .prepare = prepare,
-                                .run = quantize_run};
+                                .run = quantize_run,
+                                .quantized = &gft_quantized_ops_table};
 
 const gft_op gft_op_dequantize = {.name = "dequantize",
+                                  .kind = GFT_KIND_DEQUANTIZE,
                                   .min_inputs = 1,
                                   .max_inputs = 3,
                                   .outputs = 1,
