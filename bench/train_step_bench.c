@@ -1,6 +1,7 @@
 /*
- * Times whole training steps of a network: all layers trained, batch norms with the statistics of the batch,
- * synthetic pictures. Prints pictures per second, peak memory against what the plan said, and where the time goes.
+ * Times whole training steps of a network: all layers trained, batch norms with the statistics of
+ * the batch, synthetic pictures. Prints pictures per second, peak memory against what the plan
+ * said, and where the time goes.
  *
  *   train_step_bench MODEL [--batch N] [--threads N] [--steps N] [--optimizer TEXT] [--frozen-norms] [--layers]
  *                    [--memory-budget MB]
@@ -55,7 +56,8 @@ static void print_profile(const gft_plan *plan, const uint64_t *ns, int rounds, 
         double macs = (double)gft_plan_step_cost(plan, i).macs;
         if (layers)
             printf("  %8.2f ms %7.1f GFLOP/s  %-30s %s\n", (double)ns[i] / 1e6 / rounds,
-                   ns[i] ? 2 * macs * rounds / (double)ns[i] : 0.0, op, gft_plan_step_name(plan, i));
+                   ns[i] ? 2 * macs * rounds / (double)ns[i] : 0.0, op,
+                   gft_plan_step_name(plan, i));
         int32_t k = 0;
         while (k < count && strcmp(sums[k].op, op) != 0)
             k++;
@@ -107,19 +109,21 @@ static void train_all(gft_params *params) {
                                      params->items[i].desc.dtype == GRAFT_F32;
 }
 
-static graft_status run_steps(const options *o, gft_step *step, const float *pictures, int32_t *labels,
-                              graft_error *err) {
+static graft_status run_steps(const options *o, gft_step *step, const float *pictures,
+                              int32_t *labels, graft_error *err) {
     double best = 1e9;
     const float *const crossings[1] = {pictures};
     for (int i = 0; i <= o->steps; i++) {
         double loss;
         int64_t correct;
+        bool updated;
         gft_run *run;
         uint64_t start = gft_clock_ns();
         GFT_TRY(gft_step_run(step, crossings, labels, o->batch, 0.01, i + 1, 1, (uint64_t)i, &loss,
-                             &correct, err));
+                             &correct, &updated, err));
         double ms = (double)(gft_clock_ns() - start) / 1e6;
-        printf("step %d: loss %.6f, %.1f ms%s\n", i, loss, ms, i == 0 ? " (first, with planning)" : "");
+        printf("step %d: loss %.6f, %.1f ms%s\n", i, loss, ms,
+               i == 0 ? " (first, with planning)" : "");
         best = i > 0 && ms < best ? ms : best;
         GFT_TRY(gft_runner_get(&step->runner, o->batch, &run, err));
         if (i == 0)
@@ -171,7 +175,8 @@ static graft_status bench(const options *o, graft_error *err) {
     for (int64_t i = 0; i < o->batch; i++)
         labels[i] = (int32_t)(i * 31 % classes);
     GFT_GOTO(gft_master_new(&model->params, gft_optimizer_slots(&optimizer), &master, err));
-    GFT_GOTO(gft_step_make(&split, logits, master, &optimizer, 0.0f, o->batch, pool, &step, err));
+    GFT_GOTO(
+        gft_step_make(&split, logits, master, &optimizer, 0.0f, o->batch, pool, NULL, &step, err));
     GFT_GOTO(run_steps(o, &step, pictures, labels, err));
 done:
     gft_free(pictures);
@@ -188,7 +193,8 @@ int main(int argc, char **argv) {
     options o;
     graft_error err = {0};
     if (!parse(argc, argv, &o)) {
-        fprintf(stderr, "usage: train_step_bench MODEL [--batch N] [--threads N] [--steps N] [--optimizer TEXT] "
+        fprintf(stderr, "usage: train_step_bench MODEL [--batch N] [--threads N] [--steps N] "
+                        "[--optimizer TEXT] "
                         "[--frozen-norms] [--layers] [--memory-budget MB]\n");
         return 2;
     }

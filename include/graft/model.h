@@ -127,11 +127,25 @@ GRAFT_API void graft_ops_free(graft_op_info *ops);
  */
 typedef struct graft_session graft_session;
 
+/** What products are computed in and activations are kept in: GRAFT_F32, GRAFT_BF16 or GRAFT_F16 for "f32", "bf16",
+ * "f16" (NULL: "f32"); INVALID_ARGUMENT suggests the nearest for another word. */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_precision_parse(const char *text, graft_dtype *out,
+                                                              graft_error *err);
+
 /** threads 0: the cores there are. The model must outlive the session. */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_new(const graft_model *model,
                                                           int32_t signature, int32_t threads,
                                                           graft_session **out, graft_error *err);
 GRAFT_API void graft_session_free(graft_session *session);
+/**
+ * Precision of runs from now on (float32 at first). With GRAFT_BF16 or GRAFT_F16 matrix products,
+ * convolutions and what lies between them use 16-bit numbers with float32 sums; inputs and outputs
+ * stay as they are. Half the memory; faster where the CPU multiplies such numbers (AVX-512 BF16),
+ * elsewhere emulated. Integer models are left as they are.
+ */
+GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_set_precision(graft_session *session,
+                                                                    graft_dtype precision,
+                                                                    graft_error *err);
 /**
  * Runs the signature.
  *
@@ -139,8 +153,8 @@ GRAFT_API void graft_session_free(graft_session *session);
  * borrowed for the call
  * @param outputs [out] output_count tensors, in the signature's order; data borrowed until the next
  * run or free; strings are views that may point into the bytes of the inputs
- * @return OK; INVALID_ARGUMENT naming the input for a wrong name, type or shape; INVALID_ARGUMENT or
- * DATA_LOSS naming the example for a tf.Example that cannot be parsed
+ * @return OK; INVALID_ARGUMENT naming the input for a wrong name, type or shape; INVALID_ARGUMENT
+ * or DATA_LOSS naming the example for a tf.Example that cannot be parsed
  */
 GRAFT_API GRAFT_MUST_CHECK graft_status graft_session_run(graft_session *session,
                                                           const graft_tensor *inputs,

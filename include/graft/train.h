@@ -32,11 +32,14 @@ typedef struct graft_train_options {
     int32_t fine_tune_epochs; /* 5 */
     double fine_tune_lr;      /* 1e-4 */
     const char *augment;      /* "none" | "flip" | "basic" */
-    double label_smoothing;   /* 0 */
-    double validation_split;  /* 0: the data set's own val/ if any */
-    int32_t early_stopping;   /* patience in epochs when there is validation data; 0 off */
-    const char *resize;       /* "squeeze" | "crop" | "pad" */
-    const char *logdir;       /* TensorBoard; NULL: none */
+    const char *
+        precision; /* "f32" | "bf16" | "f16" (with Keras' dynamic loss scale); weights that are learnt,
+                                 statistics and the loss stay float32 */
+    double label_smoothing;  /* 0 */
+    double validation_split; /* 0: the data set's own val/ if any */
+    int32_t early_stopping;  /* patience in epochs when there is validation data; 0 off */
+    const char *resize;      /* "squeeze" | "crop" | "pad" */
+    const char *logdir;      /* TensorBoard; NULL: none */
     const char *
         initial_head; /* .npz with the head's initial weights by parameter name, NULL: Glorot uniform by seed */
     bool shuffle;   /* true */

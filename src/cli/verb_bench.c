@@ -191,22 +191,24 @@ static void print_profile(graft_session *session, int32_t runs) {
 }
 
 static void print_result(const char *model, const bench_result *r, int32_t threads, int32_t batch,
-                         int32_t runs, bool json) {
+                         int32_t runs, graft_dtype precision, bool json) {
     cli_json j = {0};
+    const char *name = precision == GRAFT_BF16 ? "bf16" : precision == GRAFT_F16 ? "f16" : "f32";
     double rate = r->median_ms > 0 ? 1000.0 * batch / r->median_ms : 0;
     if (!json) {
-        printf("%s: batch %d, %d threads, %d runs: min %.3f ms, median %.3f ms, p99 %.3f ms, %.1f "
-               "images/s, peak %.0f MB, loaded in "
-               "%.1f ms\n",
-               model, (int)batch, (int)threads, (int)runs, r->min_ms, r->median_ms, r->p99_ms, rate,
-               graft_peak_rss_mb(), r->load_ms);
+        printf(
+            "%s: %s, batch %d, %d threads, %d runs: min %.3f ms, median %.3f ms, p99 %.3f ms, %.1f "
+            "images/s, peak %.0f MB, loaded in "
+            "%.1f ms\n",
+            model, name, (int)batch, (int)threads, (int)runs, r->min_ms, r->median_ms, r->p99_ms,
+            rate, graft_peak_rss_mb(), r->load_ms);
         return;
     }
     cli_json_open(&j, NULL, '{');
     cli_json_text(&j, "model", model);
     cli_json_int(&j, "threads", threads);
     cli_json_int(&j, "batch", batch);
-    cli_json_text(&j, "precision", "f32");
+    cli_json_text(&j, "precision", name);
     cli_json_int(&j, "runs", runs);
     cli_json_real(&j, "min_ms", r->min_ms);
     cli_json_real(&j, "median_ms", r->median_ms);
@@ -220,6 +222,7 @@ static void print_result(const char *model, const bench_result *r, int32_t threa
 typedef struct bench_flags {
     int32_t batch, threads, runs, warmup;
     const char *signature, *input;
+    graft_dtype precision;
     bool profile, blocks, json;
 } bench_flags;
 
@@ -261,7 +264,8 @@ static int open_case(const char *name, const bench_flags *f, bench_case *c, doub
             return CLI_FAILED;
         }
     }
-    if (graft_session_new(c->model, signature, f->threads, &c->session, &err) != GRAFT_OK)
+    if (graft_session_new(c->model, signature, f->threads, &c->session, &err) != GRAFT_OK ||
+        graft_session_set_precision(c->session, f->precision, &err) != GRAFT_OK)
         return cli_fail("bench", &err);
     return CLI_OK;
 }
@@ -281,7 +285,7 @@ static int bench(const char *name, const bench_flags *f) {
             code = cli_fail("bench", &err);
         else
             print_result(name, &result, f->threads ? f->threads : graft_cpu_count(), batch, f->runs,
-                         f->json);
+                         f->precision, f->json);
         if (code == CLI_OK && f->profile && !f->json)
             print_profile(c.session, f->runs);
     }
@@ -290,6 +294,7 @@ static int bench(const char *name, const bench_flags *f) {
 }
 
 int cli_bench(int argc, char **argv) {
+    const char *precision = NULL;
     bench_flags f = {.batch = 1, .threads = 1, .runs = 50, .warmup = 5};
     const cli_option options[] = {
         {"batch", CLI_INT, &f.batch, "N", "first dimension of the inputs", 1, 65536},
@@ -298,6 +303,8 @@ int cli_bench(int argc, char **argv) {
         {"warmup", CLI_INT, &f.warmup, "N", "runs before them", 0, MOST_RUNS},
         {"input", CLI_TEXT, &f.input, "FILE", ".npz or .npy instead of made-up inputs", 0, 0},
         {"signature", CLI_TEXT, &f.signature, "S", "default: serving_default", 0, 0},
+        {"precision", CLI_TEXT, &precision, "P",
+         "f32, bf16 or f16: of products and of what lies between them", 0, 0},
         {"profile", CLI_FLAG, &f.profile, NULL, "time of each step", 0, 0},
         {"blocks", CLI_FLAG, &f.blocks, NULL,
          "stay, and measure for each line \"WARMUP RUNS\" read", 0, 0},
@@ -308,5 +315,6 @@ int cli_bench(int argc, char **argv) {
     int code = cli_parse(&verb, options, argc, argv, &args);
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
-    return bench(args.items[0], &f);
+    code = cli_precision("bench", precision, &f.precision);
+    return code == CLI_OK ? bench(args.items[0], &f) : code;
 }

@@ -90,6 +90,7 @@ static void on_broken(void *context, int64_t id, const char *path, const char *r
 typedef struct eval_flags {
     const char *split, *html;
     int32_t batch, threads;
+    graft_dtype precision;
     bool strict, json;
 } eval_flags;
 
@@ -128,6 +129,8 @@ static graft_status eval(const graft_model *model, graft_dataset *data, const ev
     graft_status status = graft_session_new(model, graft_model_find_signature(model, NULL),
                                             f->threads, &session, err);
     if (status == GRAFT_OK)
+        status = graft_session_set_precision(session, f->precision, err);
+    if (status == GRAFT_OK)
         status = graft_evaluate(session, data, &options, on_progress, &progress, out, err);
     cli_progress_clear(&progress);
     graft_session_free(session);
@@ -136,11 +139,14 @@ static graft_status eval(const graft_model *model, graft_dataset *data, const ev
 
 int cli_eval(int argc, char **argv) {
     eval_flags f = {.batch = 32};
+    const char *precision = NULL;
     const cli_option options[] = {
         {"split", CLI_TEXT, &f.split, "S", "train, val, test or all; test if there is one", 0, 0},
         {"html", CLI_TEXT, &f.html, "FILE", "report with coloured confusion matrix", 0, 0},
         {"batch-size", CLI_INT, &f.batch, "N", "pictures at a time", 1, 65536},
         {"threads", CLI_INT, &f.threads, "N", "0: the cores there are", 0, 4096},
+        {"precision", CLI_TEXT, &precision, "P",
+         "f32, bf16 or f16: of products and of what lies between them", 0, 0},
         {"strict", CLI_FLAG, &f.strict, NULL, "a broken picture is an error", 0, 0},
         {"json", CLI_FLAG, &f.json, NULL, "one JSON object on stdout", 0, 0},
         {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0},
@@ -149,6 +155,9 @@ int cli_eval(int argc, char **argv) {
     int code = cli_parse(&verb, options, argc, argv, &args);
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
+    code = cli_precision("eval", precision, &f.precision);
+    if (code != CLI_OK)
+        return code;
     if (f.split && find_split(f.split) < GRAFT_SPLIT_ALL) {
         fprintf(
             stderr,

@@ -67,9 +67,13 @@ int cli_predict(int argc, char **argv) {
     int32_t top = 5;
     int32_t threads = 0;
     bool json = false;
+    const char *precision_text = NULL;
+    graft_dtype precision = GRAFT_F32;
     const cli_option options[] = {
         {"top", CLI_INT, &top, "K", "how many labels", 1, MAX_TOP},
         {"threads", CLI_INT, &threads, "N", "0: the cores there are", 0, 4096},
+        {"precision", CLI_TEXT, &precision_text, "P",
+         "f32, bf16 or f16: of products and of what lies between them", 0, 0},
         {"json", CLI_FLAG, &json, NULL, "a list of {file, predictions} on stdout", 0, 0},
         {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0},
     };
@@ -77,13 +81,17 @@ int cli_predict(int argc, char **argv) {
     int code = cli_parse(&verb, options, argc, argv, &args);
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
+    code = cli_precision("predict", precision_text, &precision);
+    if (code != CLI_OK)
+        return code;
     graft_error err = {0};
     graft_model *model = NULL;
     graft_session *session = NULL;
     if (graft_model_open(args.items[0], &model, &err) != GRAFT_OK)
         return cli_fail("predict", &err);
     if (graft_session_new(model, graft_model_find_signature(model, NULL), threads, &session,
-                          &err) == GRAFT_OK)
+                          &err) == GRAFT_OK &&
+        graft_session_set_precision(session, precision, &err) == GRAFT_OK)
         code = predict_all(session, &args, top, json);
     else
         code = cli_fail("predict", &err);

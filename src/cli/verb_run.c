@@ -47,6 +47,7 @@ typedef struct request {
     const char *input; /* NULL: the signature has no inputs */
     const char *output;
     int32_t threads;
+    graft_dtype precision;
     int32_t rate; /* that the model expects; 0: not said */
     bool json;
 } request;
@@ -110,6 +111,8 @@ static graft_status run(const graft_model *model, int32_t signature, const reque
     graft_session *session = NULL;
     graft_status status = graft_session_new(model, signature, r->threads, &session, err);
     if (status == GRAFT_OK)
+        status = graft_session_set_precision(session, r->precision, err);
+    if (status == GRAFT_OK)
         status = r->input && is_sound(r->input)
                      ? run_sound(session, r, err)
                      : run_arrays(session, r, graft_model_output_count(model, signature), err);
@@ -120,6 +123,7 @@ static graft_status run(const graft_model *model, int32_t signature, const reque
 int cli_run(int argc, char **argv) {
     request r = {0};
     const char *signature = NULL;
+    const char *precision = NULL;
     const cli_option options[] = {
         {"input", CLI_TEXT, &r.input, "FILE",
          ".npz with arrays by input name, one .npy, .wav, or .tfrecord of strings", 0, 0},
@@ -128,6 +132,8 @@ int cli_run(int argc, char **argv) {
         {"rate", CLI_INT, &r.rate, "HZ", "of a .wav: what the model expects; another is told", 0,
          2147483647},
         {"threads", CLI_INT, &r.threads, "N", "0: the cores there are", 0, 4096},
+        {"precision", CLI_TEXT, &precision, "P",
+         "f32, bf16 or f16: of products and of what lies between them", 0, 0},
         {"json", CLI_FLAG, &r.json, NULL, "names, types and shapes of the outputs on stdout", 0, 0},
         {NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0},
     };
@@ -135,6 +141,9 @@ int cli_run(int argc, char **argv) {
     int code = cli_parse(&verb, options, argc, argv, &args);
     if (code != CLI_OK)
         return code == CLI_HELP_SHOWN ? CLI_OK : code;
+    code = cli_precision("run", precision, &r.precision);
+    if (code != CLI_OK)
+        return code;
     if (!r.output) {
         fprintf(stderr, "graft run: --%s is needed; see graft run --help\n",
                 r.input ? "output" : "input");

@@ -150,6 +150,8 @@ int cli_train(int argc, char **argv) {
         {"fine-tune-epochs", CLI_INT, &o.fine_tune_epochs, "N",
          "epochs of fine-tuning (gradual: per block)", 0, 1e6},
         {"fine-tune-lr", CLI_REAL, &o.fine_tune_lr, "F", "learning rate of fine-tuning", 0, 1000},
+        {"precision", CLI_TEXT, &o.precision, "P",
+         "f32, bf16 or f16 (loss scaled): of products and of what lies between them", 0, 0},
         {"augment", CLI_TEXT, &o.augment, "A", "none, flip, basic", 0, 0},
         {"label-smoothing", CLI_REAL, &o.label_smoothing, "F", "0 to 1", 0, 1},
         {"resize", CLI_TEXT, &o.resize, "R", "squeeze, crop, pad", 0, 0},

@@ -22,6 +22,8 @@ int cli_doctor(int argc, char **argv);
 
 /** Prints "graft VERB: message" to stderr and returns CLI_FAILED. */
 int cli_fail(const char *verb, const graft_error *err);
+/** --precision as text to its type; prints what is wrong and returns CLI_USAGE. NULL: float32. */
+int cli_precision(const char *verb, const char *text, graft_dtype *out);
 /** "float32 [?,224,224,3]" */
 const char *cli_desc_text(const graft_tensor_desc *desc, char out[128]);
 /** Runs one of the sub-verbs of "hub" or "data"; a wrong one suggests the nearest. */

@@ -5,6 +5,7 @@
 #include "graph/graph_priv.h"
 #include "graph/plan_priv.h"
 #include "graph/rewrite.h"
+#include "graph/rewrite_precision.h"
 
 static graft_status make_graph(gft_plan *plan, const gft_graph *graph, const graft_shape *shapes,
                                const gft_plan_options *options, graft_error *err) {
@@ -26,6 +27,12 @@ static graft_status make_graph(gft_plan *plan, const gft_graph *graph, const gra
                                        .keep_shapes = options->keep_all,
                                        .lazy = true};
         GFT_TRY(gft_rewrite_all(plan->graph, &rewrite, err));
+        bool half = options->precision == GRAFT_BF16 || options->precision == GRAFT_F16;
+        if (half && options->half_ops) {
+            GFT_TRY(gft_rewrite_precision(plan->graph, options->precision, options->half_ops,
+                                          options->training, err));
+            GFT_TRY(gft_graph_sweep(plan->graph, err));
+        }
         GFT_TRY(gft_graph_reinfer(plan->graph, NULL, err));
     }
     return GRAFT_OK;

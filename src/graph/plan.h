@@ -18,7 +18,10 @@ typedef struct gft_plan_options {
     bool no_fuse; /* skip fusing rewrites */
     bool keep_all;   /* every node output keeps its own buffer (taps for diff and tests) */
     bool no_rewrite; /* the graph exactly as it is */
-    gft_pool *pool;  /* threads that weights are packed with; not kept. NULL: the caller's alone */
+    graft_dtype
+        precision; /* BF16 or F16: 16-bit products and activations; NONE or F32: as the graph says */
+    const struct gft_precision_table *half_ops; /* what for (ops/precision.h) */
+    gft_pool *pool; /* threads that weights are packed with; not kept. NULL: the caller's alone */
     bool
         no_winograd; /* 3x3 convolutions term by term: errors of 1e-6 of the range instead of some 1e-5 at worst, and a
                          NaN or infinity reaches only the results that it is a term of */

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/shape.h"
+#include "ops/precision.h"
 
 static void drop_plan(gft_session_plan *p) {
     gft_run_free(p->run);
@@ -69,6 +70,19 @@ void graft_session_free(graft_session *session) {
     gft_pool_free(session->pool);
     gft_graph_free(session->tapped);
     gft_free(session);
+}
+
+graft_status graft_session_set_precision(graft_session *session, graft_dtype precision,
+                                         graft_error *err) {
+    if (precision != GRAFT_F32 && precision != GRAFT_BF16 && precision != GRAFT_F16)
+        return gft_fail(err, GRAFT_INVALID_ARGUMENT,
+                        "precision: %s, expected float32, bfloat16 or float16",
+                        graft_dtype_name(precision));
+    for (int32_t i = 0; i < GFT_SESSION_PLANS; i++)
+        drop_plan(&session->plans[i]);
+    session->last = NULL;
+    session->precision = precision;
+    return GRAFT_OK;
 }
 
 /* ---- inputs ---- */
@@ -167,8 +181,11 @@ static bool same_shapes(const graft_session *s, const gft_session_plan *p) {
 }
 
 static graft_status make_plan(graft_session *s, gft_session_plan *p, graft_error *err) {
-    const gft_plan_options options = {
-        .keep_all = s->tapped, .no_rewrite = s->tapped, .pool = s->pool};
+    const gft_plan_options options = {.keep_all = s->tapped,
+                                      .no_rewrite = s->tapped,
+                                      .pool = s->pool,
+                                      .precision = s->precision,
+                                      .half_ops = gft_ops_precision()};
     const gft_graph *graph = s->tapped ? s->tapped : s->graph;
     size_t bytes = ((size_t)s->graph->input_count + 1) * sizeof *p->shapes;
     p->shapes = gft_malloc(bytes);

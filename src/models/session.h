@@ -25,6 +25,7 @@ struct graft_session {
     gft_session_plan *last; /* used by the last run; NULL before the first */
     uint64_t tick;
     bool profile;
+    graft_dtype precision; /* NONE: float32 */
     gft_graph *tapped; /* run instead of graph, every output kept, nothing fused; owned (diff.c) */
     graft_profile_row *rows; /* of graft_session_profile_rows */
     const void **data;       /* per input, for one call */

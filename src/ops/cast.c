@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/float16.h"
+#include "kernels/kernel_table.h"
 #include "ops/grad_build.h"
 #include "ops/gradients.h"
 #include "ops/grid.h"
@@ -168,6 +169,25 @@ static void store_f64(const double *v, graft_dtype dtype, int64_t at, int64_t n,
         store_s64(integers, dtype, at, n, to);
 }
 
+/* Between float32 and 16-bit floats by kernels; false: other types. */
+static bool cast_halves(const gft_exec *exec, graft_dtype from, graft_dtype to, int64_t at,
+                        int64_t n) {
+    const gft_kernel_table *k = gft_kernels();
+    const void *x = exec->inputs[0];
+    void *y = exec->outputs[0];
+    if (from == GRAFT_F32 && (to == GRAFT_BF16 || to == GRAFT_F16)) {
+        gft_to_half_fn *narrow = to == GRAFT_BF16 ? k->bf16_from_f32 : k->f16_from_f32;
+        narrow((const float *)x + at, (uint16_t *)y + at, n);
+        return true;
+    }
+    if (to == GRAFT_F32 && (from == GRAFT_BF16 || from == GRAFT_F16)) {
+        gft_from_half_fn *widen = from == GRAFT_BF16 ? k->f32_from_bf16 : k->f32_from_f16;
+        widen((const uint16_t *)x + at, (float *)y + at, n);
+        return true;
+    }
+    return false;
+}
+
 static void run(const gft_exec *exec) {
     const graft_dtype from = exec->inputs_desc[0].dtype;
     const graft_dtype to = exec->outputs_desc[0].dtype;
@@ -181,6 +201,8 @@ static void run(const gft_exec *exec) {
                     (size_t)(r.end - r.begin) * bytes);
         return;
     }
+    if (cast_halves(exec, from, to, r.begin, r.end - r.begin))
+        return;
     for (int64_t at = r.begin; at < r.end; at += CHUNK) {
         const int64_t n = gft_i64_min(CHUNK, r.end - at);
         if (is_float(from)) {

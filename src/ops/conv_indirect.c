@@ -22,27 +22,27 @@ int64_t gft_conv_edge_floats(const gft_conv_taps *taps, int64_t rows) {
     return taps->runs ? taps->taps * taps->depth * rows : 0;
 }
 
-/* One row of a window that begins at column iw, as kw * c floats. */
-static const float *window_row(const gft_conv_geometry *geo, const float *line, int64_t iw,
-                               float **edge) {
+/* One row of a window that begins at column iw, as kw pixels of `pixel` bytes. */
+static const void *window_row(const gft_conv_geometry *geo, const char *line, int64_t iw,
+                              int64_t pixel, char **edge) {
     if (iw >= 0 && iw + geo->kw <= geo->w)
-        return line + iw * geo->c;
-    float *copy = *edge;
-    *edge += geo->kw * geo->c;
+        return line + iw * pixel;
+    char *copy = *edge;
+    *edge += geo->kw * pixel;
     int64_t from = gft_i64_min(gft_i64_max(iw, 0), geo->w);
     int64_t to = gft_i64_max(gft_i64_min(iw + geo->kw, geo->w), from);
-    memset(copy, 0, (size_t)(geo->kw * geo->c) * sizeof(float));
+    memset(copy, 0, (size_t)(geo->kw * pixel));
     if (to > from)
-        memcpy(copy + (from - iw) * geo->c, line + from * geo->c,
-               (size_t)((to - from) * geo->c) * sizeof(float));
+        memcpy(copy + (from - iw) * pixel, line + from * pixel, (size_t)((to - from) * pixel));
     return copy;
 }
 
 /* Pixels ow.. of one output row that lie in the block: out[i] for tap 0 of the first of them. */
 typedef struct segment {
-    const float *picture;
+    const char *picture;
+    int64_t pixel; /* bytes */
     int64_t oh, ow, count;
-    const float **out;
+    const void **out;
     int64_t stride; /* pointers from tap to tap */
 } segment;
 
@@ -57,30 +57,30 @@ static void inside(const gft_conv_geometry *geo, const segment *s, int64_t size,
     *end = gft_i64_max(*end - s->ow, *first);
 }
 
-static void segment_runs(const gft_conv_geometry *geo, const segment *s, const float *zeros,
-                         float **edge) {
+static void segment_runs(const gft_conv_geometry *geo, const segment *s, const char *zeros,
+                         char **edge) {
     int64_t first;
     int64_t end;
     inside(geo, s, geo->w - geo->kw + 1, 0, &first, &end);
     for (int64_t kh = 0; kh < geo->kh; kh++) {
         int64_t h = s->oh * geo->stride_h - geo->pad_top + kh * geo->dilation_h;
-        const float **out = s->out + kh * s->stride;
+        const void **out = s->out + kh * s->stride;
         bool row_inside = h >= 0 && h < geo->h;
-        const float *line = row_inside ? s->picture + h * geo->w * geo->c : zeros;
+        const char *line = row_inside ? s->picture + h * geo->w * s->pixel : zeros;
         for (int64_t i = 0; i < s->count; i++) {
             int64_t iw = (s->ow + i) * geo->stride_w - geo->pad_left;
             if (!row_inside)
                 out[i] = zeros;
             else if (i >= first && i < end)
-                out[i] = line + iw * geo->c;
+                out[i] = line + iw * s->pixel;
             else
-                out[i] = window_row(geo, line, iw, edge);
+                out[i] = window_row(geo, line, iw, s->pixel, edge);
         }
     }
 }
 
-static void segment_taps(const gft_conv_geometry *geo, const segment *s, const float *zeros) {
-    int64_t step = geo->stride_w * geo->c;
+static void segment_taps(const gft_conv_geometry *geo, const segment *s, const char *zeros) {
+    int64_t step = geo->stride_w * s->pixel;
     for (int64_t kw = 0; kw < geo->kw; kw++) {
         int64_t offset = kw * geo->dilation_w;
         int64_t first;
@@ -88,7 +88,7 @@ static void segment_taps(const gft_conv_geometry *geo, const segment *s, const f
         inside(geo, s, geo->w, offset, &first, &end);
         for (int64_t kh = 0; kh < geo->kh; kh++) {
             int64_t h = s->oh * geo->stride_h - geo->pad_top + kh * geo->dilation_h;
-            const float **out = s->out + (kh * geo->kw + kw) * s->stride;
+            const void **out = s->out + (kh * geo->kw + kw) * s->stride;
             bool row_inside = h >= 0 && h < geo->h;
             int64_t from = row_inside ? first : s->count;
             int64_t to = row_inside ? end : s->count;
@@ -96,7 +96,7 @@ static void segment_taps(const gft_conv_geometry *geo, const segment *s, const f
             for (; i < from; i++)
                 out[i] = zeros;
             int64_t column = (s->ow + i) * geo->stride_w - geo->pad_left + offset;
-            const float *pixel = i < to ? s->picture + (h * geo->w + column) * geo->c : zeros;
+            const char *pixel = i < to ? s->picture + (h * geo->w + column) * s->pixel : zeros;
             for (; i < to; i++, pixel += step)
                 out[i] = pixel;
             for (; i < s->count; i++)
@@ -105,28 +105,38 @@ static void segment_taps(const gft_conv_geometry *geo, const segment *s, const f
     }
 }
 
-void gft_conv_indirect(const gft_conv_geometry *geo, const gft_conv_taps *taps, const float *x,
-                       int64_t group, int64_t row, int64_t rows, const float *zeros, float *edge,
-                       const float **out) {
-    x += group * geo->group_c;
+void gft_conv_indirect_of(const gft_conv_geometry *geo, const gft_conv_taps *taps, const void *x,
+                          size_t elem, int64_t group, int64_t row, int64_t rows, const void *zeros,
+                          void *edge, const void **out) {
+    const int64_t size = (int64_t)elem;
+    const char *first = (const char *)x + group * geo->group_c * size;
+    char *copies = edge;
     bool direct = taps->taps == 1 && geo->stride_h == 1 && geo->stride_w == 1 &&
                   geo->oh == geo->h && geo->ow == geo->w && geo->pad_top == 0 && geo->pad_left == 0;
     if (direct) {
         for (int64_t i = 0; i < rows; i++)
-            out[i] = x + (row + i) * geo->c;
+            out[i] = first + (row + i) * geo->c * size;
         return;
     }
-    segment s = {.stride = rows};
+    segment s = {.stride = rows, .pixel = geo->c * size};
     for (int64_t i = 0; i < rows; i += s.count) {
         int64_t line = (row + i) / geo->ow;
         s.ow = (row + i) % geo->ow;
         s.oh = line % geo->oh;
-        s.picture = x + line / geo->oh * geo->h * geo->w * geo->c;
+        s.picture = first + line / geo->oh * geo->h * geo->w * s.pixel;
         s.count = gft_i64_min(geo->ow - s.ow, rows - i);
         s.out = out + i;
         if (taps->runs)
-            segment_runs(geo, &s, zeros, &edge);
+            segment_runs(geo, &s, zeros, &copies);
         else
             segment_taps(geo, &s, zeros);
     }
+}
+
+void gft_conv_indirect(const gft_conv_geometry *geo, const gft_conv_taps *taps, const float *x,
+                       int64_t group, int64_t row, int64_t rows, const float *zeros, float *edge,
+                       const float **out) {
+    /* void pointers alias all others, so the caller sees what is stored through them */
+    gft_conv_indirect_of(geo, taps, x, sizeof *x, group, row, rows, zeros, edge,
+                         (const void **)(void *)out);
 }

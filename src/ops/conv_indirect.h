@@ -22,6 +22,10 @@ typedef struct gft_conv_taps {
 gft_conv_taps gft_conv_taps_of(const gft_conv_geometry *geo);
 /** Floats of the padded buffer for `rows` output pixels (0 unless runs). */
 int64_t gft_conv_edge_floats(const gft_conv_taps *taps, int64_t rows);
+/** gft_conv_indirect for elements of any size, in bytes. */
+void gft_conv_indirect_of(const gft_conv_geometry *geo, const gft_conv_taps *taps, const void *x,
+                          size_t elem, int64_t group, int64_t row, int64_t rows, const void *zeros,
+                          void *edge, const void **out);
 /**
  * Pointers of output pixels row..row+rows-1 (counted over batch, rows, columns): out[t * rows + i].
  * zeros: taps->depth zeros. edge: gft_conv_edge_floats() floats.

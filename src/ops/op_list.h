@@ -27,6 +27,11 @@
     X(qlookup)                                                                                     \
     X(qavg_pool)                                                                                   \
     X(qmean)                                                                                       \
+    X(conv2d_half)                                                                                 \
+    X(depthwise_half)                                                                              \
+    X(dense_half)                                                                                  \
+    X(rows_half)                                                                                   \
+    X(mean_half)                                                                                   \
     /* activations, each with the op of its derivative */                                          \
     X(relu)                                                                                        \
     X(relu_grad)                                                                                   \

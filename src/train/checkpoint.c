@@ -75,6 +75,8 @@ static char *state_text(const gft_train_state *s, const char *fingerprint, const
     set_real(o, "stage_start_val_loss", s->stage_start_val_loss);
     set_real(o, "train_loss", s->train_loss);
     set_real(o, "train_accuracy", s->train_accuracy);
+    set_real(o, "loss_scale", s->loss_scale.scale);
+    (void)json_object_set_new(o, "loss_scale_good", json_integer(s->loss_scale.good));
     char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     json_decref(o);
     return text;
@@ -179,6 +181,14 @@ static bool parse_state(const json_t *o, gft_train_state *s) {
     s->stage_start_val_loss = get_real(o, "stage_start_val_loss");
     s->train_loss = get_real(o, "train_loss");
     s->train_accuracy = get_real(o, "train_accuracy");
+    s->loss_scale = gft_loss_scale_first(); /* checkpoints from before there was one */
+    int64_t good;
+    if (get_integer(o, "loss_scale_good", GFT_LOSS_SCALE_GROWTH_STEPS, &good)) {
+        double scale = get_real(o, "loss_scale");
+        if (!(scale > 0) || !isfinite(scale))
+            return false;
+        s->loss_scale = (gft_loss_scale){scale, (int32_t)good};
+    }
     return true;
 }
 

@@ -6,6 +6,7 @@
 #ifndef GFT_TRAIN_CHECKPOINT_H
 #define GFT_TRAIN_CHECKPOINT_H
 
+#include "train/loss_scale.h"
 #include "train/master.h"
 
 /* Where a run is. Everything else follows from the seed and the settings. */
@@ -20,6 +21,7 @@ typedef struct gft_train_state {
     double best_val_loss, best_val_accuracy; /* of the weights called best */
     double stage_start_val_loss;             /* before this stage */
     double train_loss, train_accuracy;       /* of the last epoch */
+    gft_loss_scale loss_scale;               /* of this stage, for float16 */
 } gft_train_state;
 
 /**

@@ -17,6 +17,7 @@ graft_train_options graft_train_options_default(void) {
                                  .fine_tune_epochs = 5,
                                  .fine_tune_lr = 1e-4,
                                  .augment = "none",
+                                 .precision = "f32",
                                  .early_stopping = 5,
                                  .resize = "squeeze",
                                  .shuffle = true,
@@ -45,6 +46,8 @@ graft_status graft_train_options_check(const graft_train_options *o, graft_error
     GFT_TRY(gft_optimizer_parse(o->optimizer, &optimizer, err));
     GFT_TRY(gft_fine_tune_parse(o->fine_tune, &fine_tune, err));
     GFT_TRY(graft_resize_mode_parse(o->resize, &mode, err));
+    graft_dtype precision;
+    GFT_TRY(graft_precision_parse(o->precision, &precision, err));
     GFT_TRY(gft_augment_find(o->augment, &augment, err));
     GFT_TRY(check_range("epochs", o->epochs, 0, 1e6, err));
     GFT_TRY(check_range("fine-tune-epochs", o->fine_tune_epochs, 0, 1e6, err));

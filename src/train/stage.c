@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/shape.h"
+#include "ops/precision.h"
 #include "train/batches.h"
 #include "train/step.h"
 #include "train/trainer.h"
@@ -25,6 +26,11 @@ typedef struct stage {
     uint64_t started_ns; /* of what progress is shown for */
     const char *doing;
 } stage;
+
+/* Of what is run without gradients. */
+static gft_plan_options plan_options(const gft_trainer *t) {
+    return (gft_plan_options){.precision = t->precision, .half_ops = gft_ops_precision()};
+}
 
 static bool on_features(void *context, int64_t done, int64_t total) {
     stage *s = context;
@@ -95,7 +101,7 @@ static void add_row(const float *logits, int32_t k, int32_t label, double smooth
 static graft_status evaluate(stage *s, gft_batches *batches, double *loss, double *accuracy,
                              graft_error *err) {
     graft_status status = GRAFT_OK;
-    gft_plan_options inference = {0};
+    gft_plan_options inference = plan_options(s->t);
     gft_runner runner = gft_runner_make(s->step.evaluation, &inference, s->t->pool);
     double sum = 0;
     int64_t correct = 0;
@@ -138,6 +144,7 @@ static graft_status train_epoch(stage *s, double *loss, double *accuracy, graft_
     for (;;) {
         int64_t n;
         double batch_loss;
+        bool updated;
         int64_t batch_correct;
         GFT_TRY(gft_batches_next(&s->train, &n, err));
         if (n == 0)
@@ -145,12 +152,15 @@ static graft_status train_epoch(stage *s, double *loss, double *accuracy, graft_
         t->state.iterations++;
         GFT_TRY(gft_step_run(&s->step, (const float *const *)s->train.crossings, s->train.labels, n,
                              s->plan->lr, t->state.iterations, t->options->seed,
-                             (uint64_t)t->state.global_step, &batch_loss, &batch_correct, err));
+                             (uint64_t)t->state.global_step, &batch_loss, &batch_correct, &updated,
+                             err));
+        t->state.iterations -= !updated; /* Keras' optimiser does not count a skipped step */
         t->state.global_step++;
-        sum += batch_loss * (double)n;
+        bool finite = isfinite(batch_loss);
+        sum += finite ? batch_loss * (double)n : 0.0;
         correct += batch_correct;
         seen += n;
-        if (!isfinite(batch_loss))
+        if (!finite && (updated || t->state.loss_scale.scale < 1.0)) /* not for the scale's sake */
             return gft_fail(
                 err, GRAFT_OUT_OF_RANGE,
                 "%s: the loss is no longer finite in epoch %d; try a lower learning rate",
@@ -213,7 +223,9 @@ static graft_status run_epoch(stage *s, graft_error *err) {
 
 static graft_status open_stage(stage *s, graft_error *err) {
     gft_trainer *t = s->t;
-    gft_plan_options inference = {0};
+    gft_plan_options inference = plan_options(t);
+    const gft_step_precision precision = {t->precision,
+                                          t->precision == GRAFT_F16 ? &t->state.loss_scale : NULL};
     gft_layers_apply(&t->layers, &t->model->params, s->plan->first_layer);
     GFT_TRY(gft_split_make(t->graph, t->first_head, &s->split, err));
     if (s->split.frozen)
@@ -223,7 +235,7 @@ static graft_status open_stage(stage *s, graft_error *err) {
         GFT_TRY(gft_checkpoint_load(t->checkpoint_dir, s->master, err));
     GFT_TRY(gft_step_make(&s->split, t->logits, s->master, &t->optimizer,
                           (float)t->options->label_smoothing, t->options->batch_size, t->pool,
-                          &s->step, err));
+                          &precision, &s->step, err));
     GFT_TRY(gft_dir_make(t->checkpoint_dir, err)); /* features may spill there */
     GFT_TRY(open_batches(s, GRAFT_SPLIT_TRAIN, &s->train, err));
     if (t->has_validation)
@@ -246,6 +258,7 @@ static void enter(gft_trainer *t, const gft_stage_plan *plan) {
     t->state.stage = plan->index;
     t->state.epoch = 0;
     t->state.iterations = 0;
+    t->state.loss_scale = gft_loss_scale_first();
     t->state.wait = 0;
     t->state.stage_done = plan->epochs == 0;
     t->state.stage_start_val_loss = t->state.best_val_loss;

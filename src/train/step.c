@@ -10,6 +10,7 @@
 #include "graph/rewrite.h"
 #include "ops/gradients.h"
 #include "ops/ops.h"
+#include "ops/precision.h"
 
 static graft_status append_loss(gft_graph *g, gft_value_id logits, int32_t classes, float smoothing,
                                 gft_value_id *loss, graft_error *err) {
@@ -23,6 +24,15 @@ static graft_status append_loss(gft_graph *g, gft_value_id logits, int32_t class
     gft_reduce_attrs mean = {.axes = 1u, .keep_dims = false};
     GFT_TRY(gft_graph_add(g, &gft_op_reduce_mean, "loss/mean", &mean, &rows, 1, loss, err));
     return gft_graph_output(g, "loss", *loss, err);
+}
+
+/* scale * loss, which gradients are taken of. */
+static graft_status append_scale(gft_graph *g, gft_value_id loss, gft_value_id *scaled,
+                                 graft_error *err) {
+    graft_tensor_desc desc = gft_desc_f32((graft_shape){0});
+    gft_value_id inputs[2] = {loss, -1};
+    GFT_TRY(gft_graph_input(g, "loss_scale", &desc, &inputs[1], err));
+    return gft_graph_add(g, &gft_op_mul, "loss/scaled", NULL, inputs, 2, scaled, err);
 }
 
 static graft_status append_gradients(gft_graph *g, gft_value_id loss, const gft_master *master,
@@ -52,7 +62,8 @@ done:
 
 graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *master,
                            const gft_optimizer *optimizer, float smoothing, int64_t max_batch,
-                           gft_pool *pool, gft_step *out, graft_error *err) {
+                           gft_pool *pool, const gft_step_precision *precision, gft_step *out,
+                           graft_error *err) {
     graft_status status = GRAFT_OK;
     gft_graph *g = split->trained;
     gft_value_id here = split->map[logits];
@@ -62,7 +73,8 @@ graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *ma
                   .master = master,
                   .pool = pool,
                   .optimizer = *optimizer,
-                  .max_batch = max_batch};
+                  .max_batch = max_batch,
+                  .scale = precision ? precision->scale : NULL};
     s.classes = (int32_t)shape->dims[shape->rank - 1];
     s.targets = gft_calloc((size_t)max_batch * (size_t)s.classes, sizeof(float));
     if (!s.targets)
@@ -74,9 +86,15 @@ graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *ma
     GFT_GOTO(gft_rewrite_train_batch_norm(g, &gft_op_batch_norm_train, &gft_op_ema_update, err));
     here = g->outputs[g->output_count - 1].value; /* a batch norm may have made it */
     GFT_GOTO(append_loss(g, here, s.classes, smoothing, &loss, err));
+    if (s.scale)
+        GFT_GOTO(append_scale(g, loss, &loss, err));
     GFT_GOTO(append_gradients(g, loss, master, err));
     GFT_GOTO(gft_graph_sweep(g, err));
     gft_plan_options options = {.training = true};
+    if (precision) {
+        options.precision = precision->dtype;
+        options.half_ops = gft_ops_precision();
+    }
     s.runner = gft_runner_make(g, &options, pool);
     *out = s;
     return GRAFT_OK;
@@ -102,11 +120,12 @@ int32_t gft_step_argmax(const float *values, int32_t k) {
 
 graft_status gft_step_run(gft_step *step, const float *const *crossings, const int32_t *labels,
                           int64_t n, double lr, int64_t iteration, uint64_t seed,
-                          uint64_t random_step, double *loss, int64_t *correct, graft_error *err) {
+                          uint64_t random_step, double *loss, int64_t *correct, bool *updated,
+                          graft_error *err) {
     enum { FIRST_GRAD = 2 }; /* outputs: logits, loss, gradients */
     gft_run *run;
     gft_master *m = step->master;
-    const void *inputs[GFT_SPLIT_MAX_CROSSINGS + 1];
+    const void *inputs[GFT_SPLIT_MAX_CROSSINGS + 2];
     GFT_TRY(gft_runner_get(&step->runner, n, &run, err));
     memset(step->targets, 0, (size_t)n * (size_t)step->classes * sizeof(float));
     for (int64_t i = 0; i < n; i++)
@@ -114,6 +133,8 @@ graft_status gft_step_run(gft_step *step, const float *const *crossings, const i
     for (int32_t i = 0; i < step->split->crossing_count; i++)
         inputs[i] = crossings[i];
     inputs[step->split->crossing_count] = step->targets;
+    step->scale_now = step->scale ? (float)step->scale->scale : 1.0f;
+    inputs[step->split->crossing_count + 1] = &step->scale_now;
     void **outputs = gft_calloc((size_t)(FIRST_GRAD + m->count), sizeof *outputs);
     if (!outputs)
         return gft_fail_memory(err, (unsigned long long)m->count * sizeof *outputs,
@@ -129,6 +150,11 @@ graft_status gft_step_run(gft_step *step, const float *const *crossings, const i
     *correct = 0;
     for (int64_t i = 0; i < n; i++)
         *correct += gft_step_argmax(logits + i * step->classes, step->classes) == labels[i];
+    *updated = !step->scale || gft_loss_scale_take(step->scale, m->grads, m->elems);
+    if (step->scale)
+        gft_loss_scale_update(step->scale, *updated);
+    if (!*updated)
+        return GRAFT_OK;
     gft_optimizer_step(&step->optimizer, lr, iteration, m->weights, m->grads, m->slots, m->elems,
                        step->pool);
     return GRAFT_OK;

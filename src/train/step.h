@@ -5,6 +5,7 @@
 #ifndef GFT_TRAIN_STEP_H
 #define GFT_TRAIN_STEP_H
 
+#include "train/loss_scale.h"
 #include "train/master.h"
 #include "train/optimizer.h"
 #include "train/runner.h"
@@ -20,18 +21,28 @@ typedef struct gft_step {
     int32_t classes;
     float *targets; /* one-hot, batch_size x classes */
     int64_t max_batch;
+    gft_loss_scale *scale; /* float16 training: borrowed; NULL: the loss as it is */
+    float scale_now;       /* what the graph reads */
 } gft_step;
+
+/* Zero: float32. */
+typedef struct gft_step_precision {
+    graft_dtype dtype;     /* BF16 or F16: products and activations */
+    gft_loss_scale *scale; /* F16: the state of the loss scale, which steps change */
+} gft_step_precision;
 
 /**
  * @param logits    value of the whole graph, shape (N, classes): the loss is Keras' categorical
  * cross-entropy on it
  * @param smoothing label smoothing 0..1
+ * @param precision NULL: float32
  * Owner: gft_step_deinit; split, master and pool must outlive it.
  */
 GRAFT_MUST_CHECK graft_status gft_step_make(gft_split *split, gft_value_id logits,
                                             gft_master *master, const gft_optimizer *optimizer,
                                             float smoothing, int64_t max_batch, gft_pool *pool,
-                                            gft_step *out, graft_error *err);
+                                            const gft_step_precision *precision, gft_step *out,
+                                            graft_error *err);
 void gft_step_deinit(gft_step *step);
 
 /**
@@ -41,12 +52,15 @@ void gft_step_deinit(gft_step *step);
  * @param iteration 1 for the first update of this optimiser
  * @param random_step names the batch for dropout
  * @param loss    [out] mean loss of the batch
+ * @param updated [out] false: a gradient was not finite, the loss scale was halved and nothing else
+ * changed
  * @param correct [out] rows whose largest logit is the label's
  */
 GRAFT_MUST_CHECK graft_status gft_step_run(gft_step *step, const float *const *crossings,
                                            const int32_t *labels, int64_t n, double lr,
                                            int64_t iteration, uint64_t seed, uint64_t random_step,
-                                           double *loss, int64_t *correct, graft_error *err);
+                                           double *loss, int64_t *correct, bool *updated,
+                                           graft_error *err);
 
 /** Index of the largest of k values (the first among equals). */
 int32_t gft_step_argmax(const float *values, int32_t k);

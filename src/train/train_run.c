@@ -101,19 +101,20 @@ done:
 static graft_status name_things(gft_trainer *t, graft_error *err) {
     const graft_train_options *o = t->options;
     t->checkpoint_dir = gft_format("%s.ckpt", o->out);
-    t->fingerprint =
-        gft_format("backbone %s%s%s, %d classes, %lld+%lld pictures, head %s, epochs %d, batch %d, "
-                   "lr %g, optimizer %s, fine-tune %s %d %g, augment %s, "
-                   "smoothing %g, validation %g, patience %d, resize %s, shuffle %d, seed %llu",
-                   o->backbone, t->model->backbone_sha256 ? " " : "",
-                   t->model->backbone_sha256 ? t->model->backbone_sha256 : "",
-                   (int)graft_dataset_class_count(t->dataset),
-                   (long long)graft_dataset_count(t->dataset, GRAFT_SPLIT_TRAIN),
-                   (long long)graft_dataset_count(t->dataset, GRAFT_SPLIT_VALIDATION),
-                   o->head ? o->head : "", (int)o->epochs, (int)o->batch_size, o->lr, o->optimizer,
-                   o->fine_tune, (int)o->fine_tune_epochs, o->fine_tune_lr, o->augment,
-                   o->label_smoothing, o->validation_split, (int)o->early_stopping, o->resize,
-                   (int)o->shuffle, (unsigned long long)o->seed);
+    t->fingerprint = gft_format(
+        "backbone %s%s%s, %d classes, %lld+%lld pictures, head %s, epochs %d, batch %d, "
+        "lr %g, optimizer %s, fine-tune %s %d %g, augment %s, "
+        "smoothing %g, validation %g, patience %d, resize %s, shuffle %d, seed %llu%s%s",
+        o->backbone, t->model->backbone_sha256 ? " " : "",
+        t->model->backbone_sha256 ? t->model->backbone_sha256 : "",
+        (int)graft_dataset_class_count(t->dataset),
+        (long long)graft_dataset_count(t->dataset, GRAFT_SPLIT_TRAIN),
+        (long long)graft_dataset_count(t->dataset, GRAFT_SPLIT_VALIDATION), o->head ? o->head : "",
+        (int)o->epochs, (int)o->batch_size, o->lr, o->optimizer, o->fine_tune,
+        (int)o->fine_tune_epochs, o->fine_tune_lr, o->augment, o->label_smoothing,
+        o->validation_split, (int)o->early_stopping, o->resize, (int)o->shuffle,
+        (unsigned long long)o->seed, t->precision == GRAFT_F32 ? "" : ", precision ",
+        t->precision == GRAFT_F32 ? "" : o->precision);
     return t->checkpoint_dir && t->fingerprint ? GRAFT_OK
                                                : gft_fail_memory(err, 1024, "names of the run");
 }
@@ -143,6 +144,7 @@ static graft_status set_up(gft_trainer *t, graft_error *err) {
     GFT_TRY(graft_train_options_check(o, err));
     GFT_TRY(gft_optimizer_parse(o->optimizer, &t->optimizer, err));
     GFT_TRY(gft_fine_tune_parse(o->fine_tune, &t->fine_tune, err));
+    GFT_TRY(graft_precision_parse(o->precision, &t->precision, err));
     if (o->validation_split > 0)
         GFT_TRY(graft_dataset_split_validation(t->dataset, o->validation_split, o->seed, err));
     t->has_validation = graft_dataset_count(t->dataset, GRAFT_SPLIT_VALIDATION) > 0;
@@ -245,6 +247,9 @@ static char *training_json(const gft_trainer *t) {
                   o->label_smoothing, "seed", (json_int_t)o->seed, "accuracy", accuracy);
     if (!all)
         return NULL;
+    if (t->precision != GRAFT_F32)
+        (void)json_object_set_new(json_object_get(all, "training"), "precision",
+                                  json_string(o->precision));
     if (isfinite(t->result.train_top1))
         (void)json_object_set_new(accuracy, "train_top1", json_real(t->result.train_top1));
     if (t->has_validation && isfinite(t->state.best_val_loss)) {

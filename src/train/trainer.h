@@ -24,6 +24,7 @@ typedef struct gft_trainer {
     gft_value_id logits;
     gft_layers layers;
     gft_optimizer optimizer;
+    graft_dtype precision; /* F32, BF16 or F16 */
     gft_fine_tune fine_tune;
     graft_preprocess rule;
     gft_pool *pool;

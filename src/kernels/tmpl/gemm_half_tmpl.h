@@ -127,9 +127,14 @@ ALWAYS_INLINE void finish_tile(const gft_gemm_half_args *g, int64_t row, int64_t
                 S[r][1] = lanes_fma(x, b1, S[r][1]);                                               \
         }                                                                                          \
     } while (0)
+/*
+ * The barrier: pairs are loaded again for their odd half; kept in registers they would push sums
+ * out of them.
+ */
 #define STEP_PAIR(A, b, S, rows, vecs)                                                             \
     do {                                                                                           \
         STEP_ROW(even_a, A, even_b, b, S, rows, vecs);                                             \
+        __asm__ volatile("" ::: "memory");                                                         \
         STEP_ROW(odd_a, A, odd_b, b, S, rows, vecs);                                               \
     } while (0)
 #define STEP_SINGLE(A, b, S, rows, vecs) STEP_ROW(single_a, A, even_b, b, S, rows, vecs)

@@ -68,7 +68,8 @@ static void test_round_trip(void **state) {
                          .best_val_accuracy = 1.0 / 3,
                          .stage_start_val_loss = INFINITY,
                          .train_loss = 0.7,
-                         .train_accuracy = 0.5};
+                         .train_accuracy = 0.5,
+                         .loss_scale = {16384.0, 1999}};
     gft_train_state t;
     bool found = true;
     make_params(&params);
@@ -85,6 +86,7 @@ static void test_round_trip(void **state) {
     assert_true(found);
     assert_int_equal(t.epoch, 4);
     assert_int_equal(t.global_step, s.global_step);
+    assert_true(t.loss_scale.scale == 16384.0 && t.loss_scale.good == 1999);
     assert_true(t.best_val_accuracy == s.best_val_accuracy);
     assert_true(isinf(t.stage_start_val_loss));
     gft_master_free(m);
