@@ -12,6 +12,8 @@
 
 #define BLOCK 16
 #define PIXELS 4
+/* GCC would compute products of several columns ahead and spill them. */
+#define IN_ORDER(a, b) __asm__ volatile("" : "+x"(a), "+x"(b))
 #define INLINE static inline __attribute__((always_inline))
 
 typedef struct block {
@@ -63,6 +65,7 @@ INLINE void add_column(__m256i p0, __m256i p1, const int16_t *w, int column, int
             const int16_t *at = w + tap / step * 2 * BLOCK;
             s0[i] = _mm256_add_epi32(s0[i], _mm256_madd_epi16(p0, weights(at)));
             s1[i] = _mm256_add_epi32(s1[i], _mm256_madd_epi16(p1, weights(at + 16)));
+            IN_ORDER(s0[i], s1[i]);
         }
     }
 }

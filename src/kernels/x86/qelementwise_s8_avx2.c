@@ -72,20 +72,26 @@ void gft_qmul_s8_avx2(const gft_qbinary_args *g) {
         gft_qmul_s8_scalar(g);
         return;
     }
-    const gft_requant out = {NULL, NULL, g->zero_point, g->lo, g->hi, g->flip};
-    const requant_avx2 r = requant_avx2_of(&out);
-    const __m256i za = _mm256_set1_epi32(g->a_zero);
-    const __m256i zb = _mm256_set1_epi32(g->b_zero);
+    const __m256 hi = _mm256_set1_ps((float)(g->hi - g->zero_point));
+    const __m128i lo = _mm_set1_epi8((char)g->lo);
+    const __m256i zero = _mm256_set1_epi16((short)g->zero_point);
+    const __m256i za = _mm256_set1_epi16((short)g->a_zero);
+    const __m256i zb = _mm256_set1_epi16((short)g->b_zero);
     const __m256 scale = _mm256_set1_ps(g->scale);
     const __m128i flip = _mm_set1_epi8((char)g->flip);
     for (int64_t i = 0; i < g->n; i += 16) {
-        __m256i a[2];
-        __m256i b[2];
-        widen_32(operand(g->a, g->a_step, i, g->n - i, flip), &a[0], &a[1]);
-        widen_32(operand(g->b, g->b_step, i, g->n - i, flip), &b[0], &b[1]);
-        for (int h = 0; h < 2; h++) /* below 2^16 */
-            a[h] = _mm256_mullo_epi32(_mm256_sub_epi32(a[h], za), _mm256_sub_epi32(b[h], zb));
-        store_n(g->y + i, requantise_16(&r, a[0], a[1], scale, scale), g->n - i);
+        const __m256i a = _mm256_sub_epi16(_mm256_cvtepi8_epi16(operand(g->a, g->a_step, i, g->n - i, flip)), za);
+        const __m256i b = _mm256_sub_epi16(_mm256_cvtepi8_epi16(operand(g->b, g->b_step, i, g->n - i, flip)), zb);
+        /* products of 17 bits from their halves; unpacking and packing cancel each other's order */
+        const __m256i low = _mm256_mullo_epi16(a, b);
+        const __m256i high = _mm256_mulhi_epi16(a, b);
+        const __m256 p0 = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_unpacklo_epi16(low, high)), scale);
+        const __m256 p1 = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_unpackhi_epi16(low, high)), scale);
+        __m256i q = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_min_ps(p0, hi)),
+                                       _mm256_cvtps_epi32(_mm256_min_ps(p1, hi)));
+        q = _mm256_adds_epi16(q, zero);
+        const __m128i y = _mm_packs_epi16(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+        store_n(g->y + i, _mm_xor_si128(_mm_max_epi8(y, lo), flip), g->n - i);
     }
 }
 

@@ -71,6 +71,19 @@ static inline void store_row(const requant_avx2 *r, const tile *t, int64_t i, __
         store_some(c, q, t->width);
 }
 
+static inline void store_rows(const requant_avx2 *r, const tile *t, int64_t i, __m256i a0, __m256i a1, __m256i b0,
+                              __m256i b1) {
+    const __m256i q = requantise_32(r, a0, a1, b0, b1, t->m0, t->m1);
+    uint8_t *c = t->c + i * t->c_stride;
+    if (t->width == NR) {
+        _mm_storeu_si128((__m128i *)(void *)c, _mm256_castsi256_si128(q));
+        _mm_storeu_si128((__m128i *)(void *)(c + t->c_stride), _mm256_extracti128_si256(q, 1));
+    } else {
+        store_some(c, _mm256_castsi256_si128(q), t->width);
+        store_some(c + t->c_stride, _mm256_extracti128_si256(q, 1), t->width);
+    }
+}
+
 #define ROW_SUMS(i)                                                                                \
     const int16_t *a##i = t->a + (i)*t->padded;                                                    \
     __m256i s##i##0 = t->offset0;                                                                  \
@@ -79,7 +92,8 @@ static inline void store_row(const requant_avx2 *r, const tile *t, int64_t i, __
     x = load_pair(a##i + k);                                                                       \
     s##i##0 = _mm256_add_epi32(s##i##0, _mm256_madd_epi16(x, b0));                                 \
     s##i##1 = _mm256_add_epi32(s##i##1, _mm256_madd_epi16(x, b1));
-#define ROW_STORE(i) store_row(r, t, i, s##i##0, s##i##1);
+#define STORE_ONE(i) store_row(r, t, i, s##i##0, s##i##1);
+#define STORE_TWO(i, j) store_rows(r, t, i, s##i##0, s##i##1, s##j##0, s##j##1);
 
 static inline __m256i load_pair(const int16_t *from) {
     int32_t pair;
@@ -87,7 +101,7 @@ static inline __m256i load_pair(const int16_t *from) {
     return _mm256_set1_epi32(pair);
 }
 
-#define DEFINE_TILE(name, EACH)                                                                    \
+#define DEFINE_TILE(name, EACH, STORE)                                                                    \
     static void name(const requant_avx2 *r, const tile *t) {                                       \
         const int16_t *b = t->b;                                                                   \
         EACH(ROW_SUMS)                                                                             \
@@ -97,7 +111,7 @@ static inline __m256i load_pair(const int16_t *from) {
             __m256i x;                                                                             \
             EACH(ROW_STEP)                                                                         \
         }                                                                                          \
-        EACH(ROW_STORE)                                                                            \
+        STORE                                                                                      \
     }
 
 #define EACH_1(X) X(0)
@@ -106,12 +120,12 @@ static inline __m256i load_pair(const int16_t *from) {
 #define EACH_4(X) EACH_3(X) X(3)
 #define EACH_5(X) EACH_4(X) X(4)
 #define EACH_6(X) EACH_5(X) X(5)
-DEFINE_TILE(tile_1, EACH_1)
-DEFINE_TILE(tile_2, EACH_2)
-DEFINE_TILE(tile_3, EACH_3)
-DEFINE_TILE(tile_4, EACH_4)
-DEFINE_TILE(tile_5, EACH_5)
-DEFINE_TILE(tile_6, EACH_6)
+DEFINE_TILE(tile_1, EACH_1, STORE_ONE(0))
+DEFINE_TILE(tile_2, EACH_2, STORE_TWO(0, 1))
+DEFINE_TILE(tile_3, EACH_3, STORE_TWO(0, 1) STORE_ONE(2))
+DEFINE_TILE(tile_4, EACH_4, STORE_TWO(0, 1) STORE_TWO(2, 3))
+DEFINE_TILE(tile_5, EACH_5, STORE_TWO(0, 1) STORE_TWO(2, 3) STORE_ONE(4))
+DEFINE_TILE(tile_6, EACH_6, STORE_TWO(0, 1) STORE_TWO(2, 3) STORE_TWO(4, 5))
 static void (*const tiles[])(const requant_avx2 *, const tile *) = {tile_1, tile_2, tile_3,
                                                                     tile_4, tile_5, tile_6};
 

@@ -37,6 +37,23 @@ static inline __m128i requantise_16(const requant_avx2 *r, __m256i acc0, __m256i
     return _mm_xor_si128(_mm_max_epi8(b, r->lo), r->flip);
 }
 
+/* 16 sums each of two rows to 16 bytes each: the first row's in the low half. */
+static inline __m256i requantise_32(const requant_avx2 *r, __m256i a0, __m256i a1, __m256i b0, __m256i b1, __m256 m0,
+                                    __m256 m1) {
+    const __m256 fa0 = _mm256_min_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(a0), m0), r->hi);
+    const __m256 fa1 = _mm256_min_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(a1), m1), r->hi);
+    const __m256 fb0 = _mm256_min_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(b0), m0), r->hi);
+    const __m256 fb1 = _mm256_min_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(b1), m1), r->hi);
+    __m256i qa = _mm256_packs_epi32(_mm256_cvtps_epi32(fa0), _mm256_cvtps_epi32(fa1));
+    __m256i qb = _mm256_packs_epi32(_mm256_cvtps_epi32(fb0), _mm256_cvtps_epi32(fb1));
+    qa = _mm256_adds_epi16(qa, r->zero_point);
+    qb = _mm256_adds_epi16(qb, r->zero_point);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const __m256i q = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(qa, qb), order);
+    return _mm256_xor_si256(_mm256_max_epi8(q, _mm256_broadcastsi128_si256(r->lo)),
+                            _mm256_broadcastsi128_si256(r->flip));
+}
+
 /* Up to 16 int32 or float values; the rest is zero. */
 static inline void load_some(const void *from, int64_t n, __m256i *v0, __m256i *v1) {
     int32_t lane[16] = {0};
