@@ -97,7 +97,16 @@ def torch_version():
 def machine():
     """What a figure must be read with: processor, cores, load, versions, date."""
     versions = {}
-    for package in ("tensorflow", "keras", "ai-edge-litert", "torch", "numpy", "pillow"):
+    for package in (
+        "tensorflow",
+        "keras",
+        "ai-edge-litert",
+        "onnxruntime",
+        "openvino",
+        "torch",
+        "numpy",
+        "pillow",
+    ):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -115,11 +124,12 @@ def machine():
     }
 
 
+PEERS = ("ai-edge-litert", "onnxruntime", "openvino", "tensorflow", "keras", "torch")
+
+
 def machine_text(m):
     v = m["versions"]
-    peers = ", ".join(
-        f"{name} {v[name]}" for name in ("ai-edge-litert", "tensorflow", "keras", "torch") if v[name]
-    )
+    peers = ", ".join(f"{name} {v[name]}" for name in PEERS if v.get(name))
     when = f"{m['date']}, load {m['load_before']} before"
     return f"{m['cpu']}, {m['cores']} cores, {m['system']}; {v['graft']}, {peers}; {when}"
 

@@ -1,5 +1,6 @@
 """The nets of the bench on disk: made once for each recipe, kept under build/bench/nets."""
 
+import fcntl
 import hashlib
 import json
 import pathlib
@@ -61,25 +62,34 @@ def write_pictures(size):
     return path
 
 
+def make(name, folder, batches):
+    """Makes a net beside its place, so that half a one is never found there."""
+    size, half = LARGE.get(name, 224), folder.with_name(f"{name}.half")
+    for old in [half, *folder.parent.glob(f"{name}-????????????")]:
+        shutil.rmtree(old, ignore_errors=True)
+    say(f"making {name} at {size} x {size} in every format")
+    words = [
+        sys.executable,
+        HERE / "make_net.py",
+        name,
+        half,
+        write_pictures(size),
+        ",".join(map(str, batches)),
+    ]
+    made = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    if made.returncode != 0:
+        sys.exit(f"bench: {made.stderr.strip()[-3000:]}")
+    half.rename(folder)
+
+
 def net(name, batches):
     """(folder, facts) of a net, made now if it is not there. Ends the bench when it is not fit for comparing."""
     folder = OUT / "nets" / f"{name}-{recipe(name, batches)}"
-    if not (folder / "facts.json").exists():
-        for old in (OUT / "nets").glob(f"{name}-????????????"):
-            shutil.rmtree(old)
-        size = LARGE.get(name, 224)
-        say(f"making {name} at {size} x {size} in every format")
-        words = [
-            sys.executable,
-            HERE / "make_net.py",
-            name,
-            folder,
-            write_pictures(size),
-            ",".join(map(str, batches)),
-        ]
-        made = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-        if made.returncode != 0:
-            sys.exit(f"bench: {made.stderr.strip()[-3000:]}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(OUT / "nets" / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "facts.json").exists():
+            make(name, folder, batches)
     return folder, json.loads((folder / "facts.json").read_text())
 
 

@@ -34,12 +34,14 @@ def spread_problem(logits):
 
 
 def distance(ours, theirs):
-    """Largest difference as a share of the reference's range."""
+    """Largest difference as a share of the reference's range, picture by picture: a loud one hides none."""
     if ours.shape != theirs.shape:
         raise ValueError(f"outputs of shape {ours.shape} where the reference has {theirs.shape}")
-    gap = abs(ours.astype("float64") - theirs.astype("float64")).max()
-    span = float(theirs.max()) - float(theirs.min())
-    return float(gap) / span if span > 0 else float("inf")
+    worst = 0.0
+    for y, reference in zip(ours.astype("float64"), theirs.astype("float64")):
+        span = float(reference.max() - reference.min())
+        worst = max(worst, float(abs(y - reference).max()) / span if span > 0 else float("inf"))
+    return worst
 
 
 def match_outputs(ours, theirs):

@@ -2,7 +2,8 @@
 
 A worker answers a line "WARMUP RUNS" with the milliseconds of each run: bench_worker.py for the Python peers, `graft
 bench --blocks` for Graft. A block of one worker is followed by a block of the next; the order turns round with each
-round, so that none always follows the same neighbour.
+round, so that none always follows the same neighbour. Whoever is not measured is stopped: some peers' threads spin for
+long after their work.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import json
 import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +22,9 @@ from bench_common import GRAFT
 HERE = pathlib.Path(__file__).resolve().parent
 WRAP = shlex.split(os.environ.get("BENCH_WRAP", ""))
 HOLD_SECONDS = 20  # then others get their turn
-REST_SECONDS = 0.02  # threads of the block before stop spinning
+child_scheduling = (
+    {}
+)  # for subprocesses that are measured: arguments of subprocess.run while the machine is held
 
 
 class WorkerEnded(RuntimeError):
@@ -48,6 +52,15 @@ class Worker:
             f"{self.name} ended: {' '.join(self.command)}: {said[-1] if said else 'without a word'}"
         )
 
+    def pids(self):
+        return [self.pipe.pid]
+
+    def rest(self):
+        self.pipe.send_signal(signal.SIGSTOP)
+
+    def wake(self):
+        self.pipe.send_signal(signal.SIGCONT)
+
     def block(self, warmup, runs):
         self.pipe.stdin.write(f"{warmup} {runs}\n")
         self.pipe.stdin.flush()
@@ -61,6 +74,7 @@ class Worker:
         return 0.0
 
     def close(self):
+        self.wake()
         self.pipe.stdin.close()
         self.pipe.stdout.close()
         self.pipe.stderr.close()
@@ -93,12 +107,15 @@ def quiet(workers):
     if not WRAP:
         yield
         return
-    command = [*WRAP, sys.executable, str(HERE / "hold_quiet.py"), *(str(w.pipe.pid) for w in workers)]
+    pids = [str(pid) for worker in workers for pid in worker.pids()]
+    command = [*WRAP, sys.executable, str(HERE / "hold_quiet.py"), *pids]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    holder.stdout.readline()
+    policy, priority = map(int, holder.stdout.readline().split())
+    child_scheduling["preexec_fn"] = lambda: os.sched_setscheduler(0, policy, os.sched_param(priority))
     try:
         yield
     finally:
+        child_scheduling.clear()
         holder.stdin.close()
         holder.wait()
         holder.stdout.close()
@@ -110,9 +127,10 @@ def start(workers):
     for worker in list(workers):
         try:
             worker.wait_ready()
+            worker.rest()
         except WorkerEnded as ended:
             refused.append((worker.name, str(ended)))
-            worker.pipe.wait()
+            worker.close()
             workers.remove(worker)
     return refused
 
@@ -126,11 +144,12 @@ def in_turns(workers, rounds, block_seconds, least_runs=1):
             began = time.monotonic()
             while done < rounds and (time.monotonic() - began < HOLD_SECONDS or not WRAP):
                 for worker in workers if done % 2 == 0 else reversed(workers):
-                    time.sleep(REST_SECONDS)
+                    worker.wake()
                     if worker.name not in wanted:
                         once = min(worker.block(1, 1))
                         wanted[worker.name] = max(least_runs, min(500, round(block_seconds * 1000 / once)))
                     blocks[worker.name].append(worker.block(1, wanted[worker.name]))
+                    worker.rest()
                 done += 1
     out = {}
     for worker in workers:

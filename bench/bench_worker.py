@@ -5,8 +5,8 @@
     PEER: litert (.tflite), onnxruntime, openvino (.onnx), tensorflow (SavedModel)
 
 Prints one line of JSON when it is ready (the first run is done). Then a line "WARMUP RUNS" on standard input answers
-with the milliseconds of each run, and end of file ends it: the lines of `graft bench --blocks`. The second form writes all
-outputs of each model into FOLDER/outputs_I.npz and ends.
+with the milliseconds of each run, and end of file ends it: the lines of `graft bench --blocks`. The second form writes
+all outputs of each model into FOLDER/outputs_I.npz and ends.
 """
 
 import argparse
@@ -117,22 +117,24 @@ class OpenVINO:
 
 
 class TensorFlow:
+    """The signature for one fixed shape, as its own optimiser likes it."""
+
     def __init__(self, path, batch, threads):
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         self.tf, self.loaded = tf, tf.saved_model.load(path)  # variables live as long as what was loaded
-        self.signature = self.loaded.signatures["serving_default"]
-        self.entry = next(iter(self.signature.structured_input_signature[1]))
+        signature = self.loaded.signatures["serving_default"]
+        (entry,) = signature.structured_input_signature[1].items()
+        shape = tf.TensorSpec([batch, *entry[1].shape[1:]], tf.float32)
+        self.function = tf.function(
+            lambda x: list(signature(**{entry[0]: x}).values()), input_signature=[shape]
+        )
 
     def feed(self, x):
         held = self.tf.constant(x)
-
-        def run():  # .numpy() waits for the result
-            return [y.numpy() for y in self.signature(**{self.entry: held}).values()]
-
-        return run
+        return lambda: [y.numpy() for y in self.function(held)]  # .numpy() waits for the result
 
     def outputs(self, x):
         return self.feed(x)()

@@ -53,13 +53,17 @@ def inner_tensors(keras, model):
     return [norms[round(i * (len(norms) - 1) / (TAPS - 1))] for i in range(TAPS)]
 
 
-def write_lite(tf, model, size, batch, path, calibration=None):
+def frozen(tf, model, size, batch):
+    """The net as one graph with its weights as constants; batch None: any."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     shape = tf.TensorSpec([batch, size, size, 3], tf.float32, name="images")
     function = tf.function(lambda images: model(images, training=False), input_signature=[shape])
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    return convert_variables_to_constants_v2(function.get_concrete_function())
+
+
+def write_lite(tf, model, size, batch, path, calibration=None):
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen(tf, model, size, batch)])
     if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -85,9 +89,13 @@ def write_onnx(tf, model, size, path):
     import onnx
     import tf2onnx
 
-    function = tf.function(lambda images: model(images, training=False))
-    shape = tf.TensorSpec([None, size, size, 3], tf.float32, name="images")
-    proto, _ = tf2onnx.convert.from_function(function, input_signature=[shape], opset=17)
+    function = frozen(tf, model, size, None)
+    proto, _ = tf2onnx.convert.from_graph_def(
+        function.graph.as_graph_def(),
+        input_names=[t.name for t in function.inputs],
+        output_names=[t.name for t in function.outputs],
+        opset=17,
+    )
     # the batch by one name, so that a peer can fix it
     for value in [*proto.graph.input, *proto.graph.output]:
         value.type.tensor_type.shape.dim[0].Clear()
@@ -96,16 +104,21 @@ def write_onnx(tf, model, size, path):
 
 
 def write_qdq(source, path, calibration):
+    import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    entry = onnx.load(str(source), load_external_data=False).graph.input[0].name
+
     class Reader(quantization.CalibrationDataReader):
         def __init__(self):
-            self.left = iter([{"images": calibration[i : i + 1]} for i in range(len(calibration))])
+            self.left = iter([{entry: calibration[i : i + 1]} for i in range(len(calibration))])
 
         def get_next(self):
             return next(self.left, None)
 
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    dots = any(word in flags for word in ("avx512_vnni", "avx_vnni", "asimddp"))
     prepared = path.with_suffix(".prepared.onnx")
     quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
     quantization.quantize_static(
@@ -116,6 +129,7 @@ def write_qdq(source, path, calibration):
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
         per_channel=True,
+        reduce_range=not dots,  # without VNNI sums of byte products saturate: ONNX Runtime's advice is 7 bits
     )
     prepared.unlink()
 

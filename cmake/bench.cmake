@@ -8,3 +8,7 @@ foreach(file IN LISTS files)
 endforeach()
 # Reads models and trains them.
 target_link_libraries(train_step_bench PRIVATE gft_train)
+
+add_executable(peak_meter EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/peak_meter.c)
+target_compile_options(peak_meter PRIVATE ${GFT_TEST_WARNINGS})
+target_link_libraries(peak_meter PRIVATE Threads::Threads)
