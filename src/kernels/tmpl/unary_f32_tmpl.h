@@ -80,7 +80,7 @@ V_INLINE vec tangent_grad(vec dy, vec y, vec a) {
 
 V_INLINE vec silu(vec x, vec a) {
     (void)a;
-    return v_mul(x, v_sigmoid(x));
+    return v_silu(x);
 }
 V_INLINE vec silu_grad(vec dy, vec x, vec a) {
     (void)a;

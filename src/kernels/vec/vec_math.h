@@ -1,8 +1,8 @@
 /*
  * Functions made of the vector layer; include after one of the vec_<cpu>.h files. Largest error
  * against the double value, in units in the last place: exp 1, tanh 2, sigmoid 2.5 and silu 3.5
- * (tests/kernels/test_elementwise_accuracy); sigmoid is 0 where it is
- * below 2^-126, and silu that of x times as much.
+ * (tests/kernels/test_elementwise_accuracy); sigmoid and silu are 0 for
+ * x < -88.4.
  *
  * NaN goes through everywhere. exp overflows to infinity and underflows gradually like the real
  * one.
@@ -50,29 +50,32 @@ V_INLINE vec v_exp(vec x) {
 }
 
 /*
- * e^x for x <= 0, 0 where that is below 2^-126: k is rounded and turned into a power of two inside
- * one float, with no conversions and no steps for results at the end of the range.
+ * 1 + e^-x as sigmoid and silu divide by it; infinite for x < -88.4. k is rounded and turned into a
+ * power of two inside one float, with no conversions and no steps for results at the end of the
+ * range.
  */
-V_INLINE vec v_exp_negative(vec x) {
-    const vec least = v_set(-87.3365f);
-    const vec clamped = v_max(least, x); /* NaN stays */
-    const vec biased = v_fma(clamped, v_set(1.44269504f), v_set(V_POWER_BIAS));
+V_INLINE vec v_one_plus_exp_minus(vec x) {
+    const vec clamped = v_max(v_set(-89.0f), v_min(v_set(87.0f), x)); /* NaN stays */
+    const vec biased = v_fma(clamped, v_set(-1.44269504f), v_set(V_POWER_BIAS));
     const vec k = v_sub(biased, v_set(V_POWER_BIAS));
-    const vec r = v_fnma(k, v_set(-2.12194440e-4f), v_fnma(k, v_set(0.693359375f), clamped));
+    const vec r =
+        v_fma(k, v_set(-2.12194440e-4f), v_fma(k, v_set(0.693359375f), clamped)); /* e^-r 2^k */
     vec q = v_set(0.0013814590638503432f);
-    q = v_fma(q, r, v_set(0.0083687175065279f));
+    q = v_fma(q, r, v_set(-0.0083687175065279f));
     q = v_fma(q, r, v_set(0.04166838899254799f));
-    q = v_fma(q, r, v_set(0.1666652113199234f));
+    q = v_fma(q, r, v_set(-0.1666652113199234f));
     q = v_fma(q, r, v_set(0.4999999403953552f));
-    const vec e = v_add(v_fma(v_mul(r, r), q, r), v_set(1.0f));
-    return v_select(v_lt(x, least), v_zero(), v_mul(e, v_power(biased)));
+    q = v_fma(q, r, v_set(-1.0f));
+    q = v_fma(q, r, v_set(1.0f));
+    return v_fma(q, v_power(biased), v_set(1.0f));
 }
 
-/* 1 / (1 + e^-x), with e^-|x| so that nothing overflows and small results keep their digits. */
 V_INLINE vec v_sigmoid(vec x) {
-    const vec one = v_set(1.0f);
-    const vec e = v_exp_negative(v_neg(v_abs(x)));
-    return v_div(v_select(v_lt(x, v_zero()), e, one), v_add(one, e));
+    return v_div(v_set(1.0f), v_one_plus_exp_minus(x));
+}
+
+V_INLINE vec v_silu(vec x) {
+    return v_div(x, v_one_plus_exp_minus(x));
 }
 
 /* Below 0.625 an odd polynomial, above 1 - 2 / (e^2|x| + 1). */

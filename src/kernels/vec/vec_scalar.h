@@ -93,7 +93,7 @@ V_INLINE vec v_scale(vec a, vec k) {
     return a * power;
 }
 
-/* 2^k from k + V_POWER_BIAS, k in -126..127. */
+/* 2^k from k + V_POWER_BIAS, k in -126..127; infinity for 128. */
 V_INLINE vec v_power(vec biased) {
     uint32_t bits;
     float power;
