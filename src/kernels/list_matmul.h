@@ -25,6 +25,8 @@
     X(dwconv_grad_f32, gft_dwconv_grad_f32_fn, avx512, GFT_CPU_AVX512)                             \
     X(winograd_f32, gft_winograd_f32_kernels, avx512, GFT_CPU_AVX512)
 
-#define GFT_KERNELS_MATMUL_ARM(X) X(winograd_f32, gft_winograd_f32_kernels, neon, GFT_CPU_NEON)
+#define GFT_KERNELS_MATMUL_ARM(X)                                                                  \
+    X(gemm_f32, gft_gemm_f32_kernels, neon, GFT_CPU_NEON)                                          \
+    X(winograd_f32, gft_winograd_f32_kernels, neon, GFT_CPU_NEON)
 
 #endif

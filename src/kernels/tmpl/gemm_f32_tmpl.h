@@ -228,7 +228,7 @@ static void run_strip(const gft_gemm_f32_args *g, const depth_block *d, strip *s
     int64_t rows = g->rows / count;
     int64_t large = g->rows - rows * count;
     s->fetchers = count < 4 ? count : 4;
-    s->ahead_step = LINE_FLOATS / s->fetchers;
+    s->ahead_step = NR / s->fetchers;
     if (large)
         table[rows + 1](g, d, s, 0, large);
     table[rows](g, d, s, large * (rows + 1), count - large);
