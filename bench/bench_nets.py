@@ -32,12 +32,13 @@ RECIPE = [
     "tests/interop/lite_network.py",
     "tools/requirements-bench.txt",
 ]
+PICTURES = "shuffled_cells"
 FIT, COMPARE = 64, 16  # pictures that a net is fitted to, others that it is compared on
 
 
 def recipe(name, batches):
     """A hash of what decides about a net's files."""
-    h = hashlib.sha256(f"{name} {batches} {FIT} {COMPARE}".encode())
+    h = hashlib.sha256(f"{name} {batches} {PICTURES} {FIT} {COMPARE}".encode())
     for path in RECIPE:
         h.update((ROOT / path).read_bytes())
     return h.hexdigest()[:12]
@@ -47,13 +48,16 @@ def write_pictures(size):
     """Real pictures, 0..255: the demo's solar cells, as many of each class."""
     from PIL import Image
 
-    path = OUT / "nets" / f"pictures_{size}_{FIT}_{COMPARE}.npz"
+    path = OUT / "nets" / f"{PICTURES}_{size}_{FIT}_{COMPARE}.npz"
     if path.exists():
         return path
     classes = sorted(p for p in solar().rglob("*") if p.is_dir() and any(p.glob("*.png")))
     if not classes:
         sys.exit(f"bench: no pictures under {solar()}")
     lists = [sorted(c.glob("*.png")) for c in classes]
+    # neighbours are cells of one module: in their order the pictures compared would be unlike those fitted to
+    rng = np.random.default_rng(5)
+    lists = [[found[i] for i in rng.permutation(len(found))] for found in lists]
     chosen = [found[i] for i in range(min(map(len, lists))) for found in lists][: FIT + COMPARE]
     read = [Image.open(p).convert("RGB").resize((size, size), Image.Resampling.BICUBIC) for p in chosen]
     x = np.stack([np.asarray(picture) for picture in read])

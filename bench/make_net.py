@@ -145,7 +145,7 @@ def main():
         x = nets.in_range(name, z["compare"] / 255.0)
     size = x.shape[1]
     folder.mkdir(parents=True, exist_ok=True)
-    model = nets.build(keras, name, size, shown=shown[:16])
+    model = nets.build(keras, name, size, shown=shown[: 48 if size <= 256 else 16])
     taps = inner_tensors(keras, model)
     tapped = keras.Model(model.input, [model.output, *(layer.output for layer in taps)])
     outputs = [part.numpy() for part in tapped(x[:COMPARED], training=False)]
