@@ -13,28 +13,18 @@
 #include "ops/pool_window.h"
 #include "ops/qpool.h"
 
-static graft_status infer_any(const gft_infer *in, graft_error *err) {
+static graft_status infer(const gft_infer *in, graft_error *err) {
     const gft_pool_attrs *attrs = in->attrs;
     graft_shape y;
+    GFT_TRY(gft_check_f32(in, err));
     GFT_TRY(gft_check_rank(in, 0, 4, err));
     GFT_TRY(gft_pool_shape(attrs, &in->inputs[0].shape, &y, err));
     if (attrs->kernel_h > GFT_POOL_MAX_CELLS ||
         attrs->kernel_w > GFT_POOL_MAX_CELLS / attrs->kernel_h)
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "window of more than %d cells",
                         GFT_POOL_MAX_CELLS);
-    in->outputs[0] = (graft_tensor_desc){in->inputs[0].dtype, y, NULL};
+    in->outputs[0] = gft_desc_f32(y);
     return GRAFT_OK;
-}
-
-static graft_status infer(const gft_infer *in, graft_error *err) {
-    GFT_TRY(gft_check_f32(in, err));
-    return infer_any(in, err);
-}
-
-/* Bytes have an order too. */
-static graft_status infer_max(const gft_infer *in, graft_error *err) {
-    const graft_dtype dtype = in->inputs[0].dtype;
-    return dtype == GRAFT_S8 || dtype == GRAFT_U8 ? infer_any(in, err) : infer(in, err);
 }
 
 static void cost(const gft_infer *in, gft_cost *out) {
@@ -87,30 +77,27 @@ static void run(const gft_exec *exec, bool max) {
 }
 
 static void run_max(const gft_exec *exec) {
-    if (exec->inputs_desc[0].dtype != GRAFT_F32)
-        gft_qpool_max_run(exec);
-    else
-        run(exec, true);
+    run(exec, true);
 }
 
 static void run_avg(const gft_exec *exec) {
     run(exec, false);
 }
 
-#define POOL_OP(op_name, infer_fn, run_fn)                                                         \
+#define POOL_OP(op_name, run_fn)                                                                   \
     const gft_op gft_op_##op_name = {.name = #op_name,                                             \
                                      .kind = GFT_KIND_POOL,                                        \
                                      .min_inputs = 1,                                              \
                                      .max_inputs = 1,                                              \
                                      .outputs = 1,                                                 \
                                      .attrs_bytes = sizeof(gft_pool_attrs),                        \
-                                     .infer = infer_fn,                                            \
+                                     .infer = infer,                                               \
                                      .cost = cost,                                                 \
                                      .prepare = prepare,                                           \
                                      .run = run_fn};
 
-POOL_OP(max_pool, infer_max, run_max)
-POOL_OP(avg_pool, infer, run_avg)
+POOL_OP(max_pool, run_max)
+POOL_OP(avg_pool, run_avg)
 
 graft_status gft_grad_max_pool(gft_grad *grad, graft_error *err) {
     const gft_value_id inputs[] = {gft_grad_input(grad, 0), gft_grad_output(grad, 0),

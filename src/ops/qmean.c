@@ -1,6 +1,7 @@
 /*
  * qmean: mean of bytes over any axes; attributes in graph/attrs_quant.h. The rule of LiteRT's
- * default path: y = rint((float)(sum - count * zx) * (sx / (count * sy))) + zy.
+ * default path: with m = (sx / sy) * (1 / count), y = rint((float)sum * m + (zy - (float)(count *
+ * zx) * m)), each step in float32.
  *
  * Adjacent dimensions of one fate are merged. A task makes some of the results that share
  * everything up to the last folded dimension: (outer, folded, inner) with sums kept per inner
@@ -22,8 +23,8 @@ typedef struct qmean_state {
     int64_t folded[GRAFT_MAX_RANK], folded_step[GRAFT_MAX_RANK];
     int64_t outer, cells, inner; /* results are (outer, inner), each of `cells` values */
     int64_t chunk, chunks;       /* of inner */
-    float scale;
-    int32_t x_zero, y_zero;
+    float scale, bias;
+    int32_t shift; /* of a sum, from int8 to the type's own integers */
     uint8_t flip;
 } qmean_state;
 
@@ -96,9 +97,10 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
                                                               gft_i64_max(s->cells, 1) / 64 * 64)),
                     1);
     s->chunks = gft_grid_count(s->inner, s->chunk);
-    s->scale = attrs->x.scale / ((float)gft_i64_max(s->cells, 1) * attrs->y.scale);
-    s->x_zero = gft_q_as_s8(dtype, attrs->x.zero_point);
-    s->y_zero = gft_q_as_s8(dtype, attrs->y.zero_point);
+    const int32_t count = (int32_t)gft_i64_max(s->cells, 1);
+    s->scale = attrs->x.scale / attrs->y.scale * (1.0f / (float)count);
+    s->bias = (float)attrs->y.zero_point - (float)(count * attrs->x.zero_point) * s->scale;
+    s->shift = dtype == GRAFT_U8 ? 128 * (int32_t)s->cells : 0;
     s->flip = gft_q_flip(dtype);
     p->worker_scratch_bytes = (size_t)s->chunk * sizeof(int32_t);
     p->tasks[0] = gft_i64_max(s->outer * s->chunks, 1);
@@ -134,13 +136,12 @@ static void run(const gft_exec *exec) {
                                                   s->folded_rank - (s->folded_rank > 0), at / rows),
                                     rows, stride, n, s->flip, sums);
     uint8_t *y = (uint8_t *)exec->outputs[0] + outer * s->inner + from;
-    const float lo = (float)(-128 - s->y_zero);
-    const float hi = (float)(127 - s->y_zero);
+    const float lo = s->flip ? 0.0f : -128.0f;
     for (int64_t i = 0; i < n; i++) {
-        float v = rintf((float)(sums[i] - (int32_t)s->cells * s->x_zero) * s->scale);
-        v = v > hi ? hi : v;
-        v = v < lo ? lo : v;
-        y[i] = (uint8_t)((uint8_t)((int32_t)v + s->y_zero) ^ s->flip);
+        float v = (float)(sums[i] + s->shift) * s->scale + s->bias;
+        v = v > lo ? v : lo; /* also NaN */
+        v = v < lo + 255.0f ? v : lo + 255.0f;
+        y[i] = (uint8_t)(int32_t)rintf(v);
     }
 }
 

@@ -1,5 +1,5 @@
 /*
- * Pooling of bytes: what max_pool runs for int8 and uint8 tensors, and what qavg_pool runs.
+ * Pooling of bytes: what qmax_pool runs.
  */
 #ifndef GFT_OPS_QPOOL_H
 #define GFT_OPS_QPOOL_H
@@ -10,7 +10,7 @@
 /* Largest windows, so that the list of pointers fits and sums of bytes stay far from overflow. */
 #define GFT_POOL_MAX_CELLS (1 << 20)
 
-/** max_pool of int8 or uint8; state and scratch are those of the float32 op (ops/pool.c). */
+/** qmax_pool: its state is a gft_pool_window, its worker scratch a pointer per cell. */
 void gft_qpool_max_run(const gft_exec *exec);
 
 #endif
