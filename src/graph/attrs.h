@@ -43,6 +43,8 @@ typedef struct gft_conv2d_attrs {
     gft_padding padding;
     gft_pads pads;  /* for GFT_PAD_EXPLICIT */
     int64_t groups; /* 0 is read as 1 */
+    bool
+        relu_input; /* depthwise_conv2d: x counts as max(x, 0); made by the last rewrite of a plan alone */
     gft_epilogue_attrs epilogue;
 } gft_conv2d_attrs;
 
@@ -202,10 +204,10 @@ typedef struct gft_loss_attrs {
 
 /*
  * quantize: (x float32, scale float32 (1) or (dims[axis]), zero_point int32, same count) -> dtype,
- * q = clamp(rint(x * (1 / scale)) + zero_point), rint to nearest even. dequantize: (q, scale, zero_point)
- * -> float32, scale * (q - zero_point); q may also be float16 (scale and zero_point absent).
- * Quantised models are graphs of float ops between such pairs (as QDQ in ONNX); the INT8 planner
- * joins them, the TFLite writer turns them into quantised tensors.
+ * q = clamp(rint(x * (1 / scale)) + zero_point), rint to nearest even. dequantize: (q, scale,
+ * zero_point) -> float32, scale * (q - zero_point); q may also be float16 (scale and zero_point
+ * absent). Quantised models are graphs of float ops between such pairs (as QDQ in ONNX); the INT8
+ * planner joins them, the TFLite writer turns them into quantised tensors.
  */
 typedef struct gft_quantize_attrs {
     graft_dtype dtype; /* of the integers: U8, S8, S16 or S32; for dequantize: of its input */

@@ -3,6 +3,8 @@
  */
 #include "graph/rewrite.h"
 
+#include "graph/rewrite_priv.h"
+
 graft_status gft_rewrite_fold(gft_graph *graph, const gft_rewrite_options *options,
                               graft_error *err) {
     GFT_TRY(gft_rewrite_fold_constants(graph, options, err));
@@ -21,5 +23,6 @@ graft_status gft_rewrite_all(gft_graph *graph, const gft_rewrite_options *option
     GFT_TRY(gft_rewrite_fold(graph, options, err));
     GFT_TRY(gft_rewrite_strides(graph, options, err));
     GFT_TRY(gft_rewrite_fuse_epilogue(graph, options, err));
+    GFT_TRY(gft_rewrite_relu_input(graph, options, err));
     return gft_graph_sweep(graph, err);
 }

@@ -60,5 +60,11 @@ GRAFT_MUST_CHECK graft_status gft_rewrite_run_op(const gft_node *node,
  * (rewrite_input_scale.c).
  */
 GRAFT_MUST_CHECK graft_status gft_rewrite_input_scale(gft_graph *graph, graft_error *err);
+/**
+ * A relu that only depthwise convolutions take is done while they load it (rewrite_relu_input.c).
+ */
+GRAFT_MUST_CHECK graft_status gft_rewrite_relu_input(gft_graph *graph,
+                                                     const gft_rewrite_options *options,
+                                                     graft_error *err);
 
 #endif

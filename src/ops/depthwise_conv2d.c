@@ -21,6 +21,7 @@ typedef struct depthwise_state {
     gft_depthwise_row row;
     int64_t band, bands; /* output rows of a task, tasks of a picture */
     int64_t block;       /* channels */
+    bool relu;           /* of x */
     bool pairs;          /* two output rows at a time */
 } depthwise_state;
 
@@ -56,6 +57,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
                                  &s->geo, err));
     const gft_conv_geometry *g = &s->geo;
     s->kernel = gft_kernels()->dwconv_f32;
+    s->relu = attrs->relu_input;
     s->epilogue = gft_epilogue_of(&attrs->epilogue, 2);
     s->row = gft_depthwise_row_of(g->w, g->ow, g->kw, g->stride_w, g->dilation_w, g->pad_left,
                                   g->oc, g->oc);
@@ -135,7 +137,8 @@ static void run_band(const depthwise_state *s, const gft_exec *exec) {
     int64_t end = gft_i64_min(first + s->band, g->oh);
     const float *picture = x + n * g->h * g->w * g->oc;
     float *y = (float *)exec->outputs[0] + n * g->oh * g->ow * g->oc;
-    gft_dwconv_f32_args args = {.w_step = g->oc, .lo = s->epilogue.lo, .hi = s->epilogue.hi};
+    gft_dwconv_f32_args args = {
+        .w_step = g->oc, .relu = s->relu, .lo = s->epilogue.lo, .hi = s->epilogue.hi};
     if (residual) {
         args.lo = -INFINITY;
         args.hi = INFINITY;

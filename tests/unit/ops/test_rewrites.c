@@ -479,6 +479,35 @@ static void squeeze_excite_is_loaded(void **state) {
     net_deinit(&n);
 }
 
+/*
+ * A relu in front of depthwise convolutions alone is loaded by them; not where anything else takes
+ * it.
+ */
+static void relu_is_loaded(void **state) {
+    (void)state;
+    for (int64_t c = 3; c < 40; c += 9) {
+        net n;
+        net_init(&n, 40 + (uint64_t)c);
+        gft_value_id x = input(&n, gft_shape_4(2, 9, 7, c));
+        gft_value_id r = add1(&n, &gft_op_relu, x);
+        output(&n, depthwise(&n, r, 3, 1, 1, GFT_PAD_SAME));
+        output(&n, depthwise(&n, r, 5, 1, 2, GFT_PAD_SAME));
+        output(&n, depthwise(&n, r, 7, 1, 1, GFT_PAD_SAME));
+        output(&n, depthwise(&n, r, 2, 1, 1, GFT_PAD_VALID));
+        output(&n, depthwise(&n, r, 3, 2, 1, GFT_PAD_SAME));
+        assert_int_equal(steps(&n, fused), 5);
+        compare(&n, exact, fused);
+        gft_value_id s = add1(&n, &gft_op_relu, x);
+        output(&n, depthwise(&n, s, 3, 1, 1, GFT_PAD_SAME));
+        output(&n, add2(&n, &gft_op_add, s, x));
+        gft_value_id t = add1(&n, &gft_op_relu6, x);
+        output(&n, depthwise(&n, t, 3, 1, 1, GFT_PAD_SAME));
+        assert_int_equal(steps(&n, fused), 5 + 3 + 2);
+        compare(&n, exact, fused);
+        net_deinit(&n);
+    }
+}
+
 static void training_folds_what_is_frozen(void **state) {
     (void)state;
     const gft_plan_options training = {.training = true};
@@ -702,6 +731,7 @@ int main(void) {
         cmocka_unit_test(ranges_of_pictures),
         cmocka_unit_test(padded_maximum),
         cmocka_unit_test(squeeze_excite_is_loaded),
+        cmocka_unit_test(relu_is_loaded),
         cmocka_unit_test(training_folds_what_is_frozen),
         cmocka_unit_test(constants_and_dropout),
         cmocka_unit_test(train_batch_norm),
