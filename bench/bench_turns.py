@@ -17,7 +17,7 @@ import sys
 import time
 
 import bench_stats
-from bench_common import GRAFT
+from bench_common import GRAFT, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 WRAP = shlex.split(os.environ.get("BENCH_WRAP", ""))
@@ -135,6 +135,16 @@ def start(workers):
     return refused
 
 
+def one_block(worker, blocks, wanted, block_seconds, least_runs):
+    """Wakes a worker for as many runs as fill the time; how many is settled by its first run."""
+    worker.wake()
+    if worker.name not in wanted:
+        once = min(worker.block(1, 1))
+        wanted[worker.name] = max(least_runs, min(500, round(block_seconds * 1000 / once)))
+    blocks.append(worker.block(1, wanted[worker.name]))
+    worker.rest()
+
+
 def in_turns(workers, rounds, block_seconds, least_runs=1):
     """{name: summary of its runs, peak memory}."""
     blocks = {worker.name: [] for worker in workers}
@@ -143,13 +153,13 @@ def in_turns(workers, rounds, block_seconds, least_runs=1):
         with quiet(workers):
             began = time.monotonic()
             while done < rounds and (time.monotonic() - began < HOLD_SECONDS or not WRAP):
-                for worker in workers if done % 2 == 0 else reversed(workers):
-                    worker.wake()
-                    if worker.name not in wanted:
-                        once = min(worker.block(1, 1))
-                        wanted[worker.name] = max(least_runs, min(500, round(block_seconds * 1000 / once)))
-                    blocks[worker.name].append(worker.block(1, wanted[worker.name]))
-                    worker.rest()
+                for worker in list(workers if done % 2 == 0 else reversed(workers)):
+                    try:
+                        one_block(worker, blocks[worker.name], wanted, block_seconds, least_runs)
+                    except (WorkerEnded, OSError) as ended:
+                        say(f"  {worker.name} is left out: {ended}")
+                        workers.remove(worker)
+                        del blocks[worker.name]
                 done += 1
     out = {}
     for worker in workers:

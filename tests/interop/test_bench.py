@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 
 import bench_report
 import bench_stats
+import bench_turns
 
 
 def test_summary_over_blocks():
@@ -59,6 +60,44 @@ def test_best_peer_leaves_graft_out():
     }
     assert bench_stats.best_peer(rows) == ("x", 2.0)
     assert bench_stats.best_peer({"graft": {"min_ms": 1.0}}) is None
+
+
+class Fake:
+    """Answers as a worker does; ends in its second round if told so."""
+
+    def __init__(self, name, ms, ends=False):
+        self.name, self.ms, self.ends, self.ready, self.asked = name, ms, ends, {"interpreter_mb": 30.0}, []
+        self.awake = False
+
+    def pids(self):
+        return []
+
+    def wake(self):
+        self.awake = True
+
+    def rest(self):
+        self.awake = False
+
+    def block(self, warmup, runs):
+        assert self.awake, "measured while it is stopped"
+        self.asked.append(runs)
+        if self.ends and len(self.asked) > 2:
+            raise bench_turns.WorkerEnded("gone")
+        return [self.ms] * runs
+
+    def peak_mb(self):
+        return 50.0
+
+
+def test_workers_take_turns_and_one_that_ends_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(bench_turns, "WRAP", [])
+    workers = [Fake("quick", 1.0), Fake("slow", 50.0), Fake("lost", 1.0, ends=True)]
+    found = bench_turns.in_turns(list(workers), 3, 0.1)
+    assert list(found) == ["quick", "slow"] and "lost is left out: gone" in capsys.readouterr().out
+    assert workers[0].asked == [1, 100, 100, 100] and workers[1].asked == [1, 2, 2, 2]
+    assert found["slow"]["runs"] == 6 and found["slow"]["median_ms"] == 50.0
+    assert found["quick"]["peak_beyond_interpreter_mb"] == 20.0
+    assert not any(worker.awake for worker in workers[:2])
 
 
 def row(ms):
