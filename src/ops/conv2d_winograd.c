@@ -9,8 +9,6 @@
 
 #include "base/size.h"
 
-#define PHASE_TILES 8 /* of a task of the transforming phase */
-
 struct gft_winograd {
     gft_conv_geometry geo;
     gft_epilogue epilogue;
@@ -25,14 +23,12 @@ struct gft_winograd {
     int64_t panels;
     int64_t v_row, v_point; /* transformed tiles: floats from tile to tile, from point to point */
     int64_t s_point;        /* sums */
-    size_t tiles_at;        /* in the step's scratch, behind the transformed filter */
     size_t sums_at;         /* in the worker scratch, behind a task's transformed tiles */
     const float *filter;    /* transformed and packed; NULL: by the first phase, into the scratch */
-    int64_t filter_tasks;   /* of the first phase; they come first */
     bool flip;
 };
 
-/* Blocks of columns: a task of the shared kind has one, another kind goes through all. */
+/* Of a block; its sums are transformed back while they are in L2. */
 #define BLOCK_COLS 64
 
 /* ---- preparation ---- */
@@ -47,24 +43,23 @@ static bool floats_of(int64_t count, int64_t points, int64_t *stride, size_t *by
 
 /* Strides and scratch; the floats of the transformed filter go to *filter. */
 static bool sizes_of(gft_winograd *w, gft_prepare *p, bool constant, size_t *filter) {
-    const int64_t held = w->grid.shared ? w->tiles : w->max_tiles;
     int64_t v_count;
     int64_t s_count;
     size_t v;
     size_t s;
     size_t u;
     w->v_row = gft_i64_ceil_div(w->geo.c, 16) * 16;
-    if (!gft_i64_mul(held, w->v_row, &v_count) || !floats_of(v_count, w->points, &w->v_point, &v) ||
+    if (!gft_i64_mul(w->max_tiles, w->v_row, &v_count) ||
+        !floats_of(v_count, w->points, &w->v_point, &v) ||
         !gft_i64_mul(w->max_tiles, w->max_cols, &s_count) ||
         !floats_of(s_count, w->points, &w->s_point, &s) ||
         !gft_size_mul((size_t)(w->panels * w->nr), (size_t)w->geo.c, filter) ||
         !gft_size_mul(*filter, (size_t)w->points, filter) ||
         !gft_size_mul(*filter, sizeof(float), &u) || u > SIZE_MAX / 2 || v > SIZE_MAX / 2)
         return false;
-    w->tiles_at = constant ? 0 : gft_size_align(u, 64);
-    w->sums_at = w->grid.shared ? 0 : gft_size_align(v, 64);
-    return gft_size_add(w->tiles_at, w->grid.shared ? v : 0, &p->scratch_bytes) &&
-           gft_size_add(w->sums_at, s, &p->worker_scratch_bytes);
+    p->scratch_bytes = constant ? 0 : u;
+    w->sums_at = gft_size_align(v, 64);
+    return gft_size_add(w->sums_at, s, &p->worker_scratch_bytes);
 }
 
 static void transform_filter(const gft_winograd *w, const float *filter, int64_t panel, float *u) {
@@ -101,8 +96,8 @@ graft_status gft_winograd_prepare(const gft_winograd_setup *setup, gft_prepare *
     w->tiles = geo->n * w->tiles_h * w->tiles_w;
     w->panels = gft_gemm_panels(geo->oc, w->nr);
     w->max_tiles = gft_i64_ceil_div(w->tiles, grid->tile_tasks);
-    w->max_cols = grid->shared ? gft_i64_ceil_div(w->panels, grid->col_tasks) * w->nr
-                               : gft_i64_min(w->panels, BLOCK_COLS / w->nr) * w->nr;
+    const int64_t block = gft_i64_max(BLOCK_COLS / w->nr, 1);
+    w->max_cols = gft_i64_min(gft_i64_ceil_div(w->panels, grid->col_tasks), block) * w->nr;
     size_t floats;
     if (!sizes_of(w, p, setup->filter, &floats))
         return gft_fail(err, GRAFT_RESOURCE_EXHAUSTED, "%s: the result is too large", p->node);
@@ -113,13 +108,10 @@ graft_status gft_winograd_prepare(const gft_winograd_setup *setup, gft_prepare *
         for (int64_t panel = 0; panel < w->panels; panel++)
             transform_filter(w, setup->filter, panel, u);
         w->filter = u;
-    } else {
-        w->filter_tasks = w->panels;
     }
     p->phases = 0;
-    if (grid->shared || !setup->filter)
-        p->tasks[p->phases++] =
-            w->filter_tasks + (grid->shared ? gft_i64_ceil_div(w->tiles, PHASE_TILES) : 0);
+    if (!setup->filter)
+        p->tasks[p->phases++] = w->panels;
     p->tasks[p->phases++] = grid->tile_tasks * grid->col_tasks;
     *out = w;
     return GRAFT_OK;
@@ -226,18 +218,6 @@ static void finish_tiles(const gft_winograd *w, const gft_exec *exec, const floa
     }
 }
 
-/* One task of the phase before the products. */
-static void run_first(const gft_winograd *w, const gft_exec *exec) {
-    if (exec->task < w->filter_tasks) {
-        transform_filter(w, exec->inputs[1], exec->task, exec->scratch);
-        return;
-    }
-    float *v = (float *)(void *)((char *)exec->scratch + w->tiles_at);
-    const int64_t first = (exec->task - w->filter_tasks) * PHASE_TILES;
-    transform_tiles(w, exec->inputs[0], first, gft_i64_min(first + PHASE_TILES, w->tiles),
-                    v + first * w->v_row);
-}
-
 static void run_block(const gft_winograd *w, const gft_exec *exec) {
     char *scratch = exec->worker_scratch;
     float *sums = (float *)(void *)(scratch + w->sums_at);
@@ -248,10 +228,7 @@ static void run_block(const gft_winograd *w, const gft_exec *exec) {
     int64_t panel = slice * w->panels / w->grid.col_tasks;
     int64_t panel_end = (slice + 1) * w->panels / w->grid.col_tasks;
     float *v = (float *)(void *)scratch;
-    if (w->grid.shared)
-        v = (float *)(void *)((char *)exec->scratch + w->tiles_at) + first * w->v_row;
-    else
-        transform_tiles(w, exec->inputs[0], first, first + tiles, v);
+    transform_tiles(w, exec->inputs[0], first, first + tiles, v);
     const float *filter = w->filter ? w->filter : exec->scratch;
     const int64_t step = w->max_cols / w->nr;
     for (; panel < panel_end; panel += step) {
@@ -264,8 +241,8 @@ static void run_block(const gft_winograd *w, const gft_exec *exec) {
 }
 
 void gft_winograd_run(const gft_winograd *w, const gft_exec *exec) {
-    if (exec->phase == 0 && (w->grid.shared || !w->filter))
-        run_first(w, exec);
+    if (exec->phase == 0 && !w->filter)
+        transform_filter(w, exec->inputs[1], exec->task, exec->scratch);
     else
         run_block(w, exec);
 }

@@ -13,14 +13,12 @@
 #include "ops/gemm_grid.h"
 
 /*
- * How the work is cut. The tiles of the batch are counted through, and lie in `tile_tasks` blocks.
- * shared: a phase of its own transforms all of x into the step's scratch, and the second phase has
- * tile_tasks * col_tasks blocks; else a task transforms its own tiles and makes all columns, one
- * block of columns after the other.
+ * How the work is cut. The tiles of the batch are counted through and lie in `tile_tasks` blocks;
+ * columns (filters) lie in `col_tasks` slices. A task transforms the tiles of its block and makes
+ * its slice of columns, one block of columns after the other.
  */
 typedef struct gft_winograd_grid {
     int32_t m; /* results per side of a tile, 2 or 4; 0: Winograd is not used */
-    bool shared;
     int64_t tile_tasks, col_tasks;
 } gft_winograd_grid;
 

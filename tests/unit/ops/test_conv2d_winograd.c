@@ -133,9 +133,7 @@ static conv_setup setup_of(gft_rng *rng, int64_t n, int64_t h, int64_t w, int64_
 static gft_winograd_grid grid_for(gft_rng *rng, const conv_setup *s) {
     const int32_t m = gft_rng_below(rng, 2) ? 4 : 2;
     const int64_t tiles = s->n * ((s->oh + m - 1) / m) * ((s->ow + m - 1) / m);
-    const bool shared = gft_rng_below(rng, 2);
-    return (gft_winograd_grid){m, shared, random_in(rng, 1, tiles),
-                               shared ? random_in(rng, 1, 3) : 1};
+    return (gft_winograd_grid){m, random_in(rng, 1, tiles), random_in(rng, 1, 3)};
 }
 
 static void test_small(void **state) {
@@ -231,8 +229,8 @@ static void test_rule(void **state) {
     assert_int_equal(chosen(1, 28, 128, 128, 3, 1, 1, 1).m, 4);
     assert_int_equal(chosen(1, 7, 512, 512, 3, 1, 1, 1).m, 2); /* the filter is most of the work */
     assert_int_equal(chosen(32, 7, 512, 512, 3, 1, 1, 1).m, 4);
-    assert_false(chosen(1, 56, 64, 64, 3, 1, 1, 1).shared);
-    assert_true(chosen(1, 14, 256, 256, 3, 1, 1, 1).shared);
+    assert_int_equal(chosen(1, 56, 64, 64, 3, 1, 1, 1).col_tasks, 1);
+    assert_int_equal(chosen(1, 14, 256, 256, 3, 1, 1, 1).col_tasks, 4);
     assert_int_equal(chosen(1, 56, 64, 64, 3, 2, 1, 1).m, 0);
     assert_int_equal(chosen(1, 56, 64, 64, 3, 1, 2, 1).m, 0);
     assert_int_equal(chosen(1, 56, 64, 64, 3, 1, 1, 2).m, 0);
