@@ -97,6 +97,7 @@ static void run(const gft_exec *exec) {
 }
 
 const gft_op gft_op_batch_norm_train_grad = {.name = "batch_norm_train_grad",
+                                             .flags = GFT_OP_IN_PLACE,
                                              .min_inputs = 5,
                                              .max_inputs = 5,
                                              .outputs = 3,
