@@ -102,9 +102,12 @@ static bool parse(int argc, char **argv, options *o) {
     return o->model && o->batch > 0 && o->steps > 0;
 }
 
-/* Every weight and bias is trained, whatever the file says. */
+/* What the file calls trainable; every weight and bias if it calls nothing so. */
 static void train_all(gft_params *params) {
+    int32_t declared = 0;
     for (int32_t i = 0; i < params->count; i++)
+        declared += params->items[i].trainable;
+    for (int32_t i = 0; i < params->count && declared == 0; i++)
         params->items[i].trainable = params->items[i].kind != GFT_PARAM_STATISTIC &&
                                      params->items[i].desc.dtype == GRAFT_F32;
 }

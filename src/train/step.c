@@ -83,6 +83,7 @@ graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *ma
     GFT_GOTO(gft_graph_output(g, "logits", here, err));
     GFT_GOTO(gft_graph_clone(g, &s.evaluation, err));
     GFT_GOTO(gft_graph_sweep(s.evaluation, err));
+    GFT_GOTO(gft_rewrite_fold_pad(g, &(gft_rewrite_options){.training = true, .fuse = true}, err));
     GFT_GOTO(gft_rewrite_train_batch_norm(g, &gft_op_batch_norm_train, &gft_op_ema_update, err));
     here = g->outputs[g->output_count - 1].value; /* a batch norm may have made it */
     GFT_GOTO(append_loss(g, here, s.classes, smoothing, &loss, err));
