@@ -12,6 +12,7 @@
 #include "ops/grid.h"
 #include "ops/infer_check.h"
 #include "ops/ops.h"
+#include "ops/qcommon.h"
 
 /* The tensor as (outer, channels, inner). */
 typedef struct quantize_state {
@@ -113,6 +114,12 @@ QUANTIZE_LOOP(quantize_s8, int8_t, float, rintf, -128, 127)
 QUANTIZE_LOOP(quantize_s16, int16_t, float, rintf, INT16_MIN, INT16_MAX)
 QUANTIZE_LOOP(quantize_s32, int32_t, double, rint, INT32_MIN, INT32_MAX)
 
+/* Bytes of one scale and a zero point that is one of theirs: the kernels' way. */
+static bool is_plain(const quantize_state *s, int64_t step, int32_t zero) {
+    return step == 0 && ((s->dtype == GRAFT_U8 && zero >= 0 && zero <= 255) ||
+                         (s->dtype == GRAFT_S8 && zero >= -128 && zero <= 127));
+}
+
 static void quantize_run(const gft_exec *exec) {
     const quantize_state *s = exec->state;
     const gft_range r =
@@ -125,7 +132,10 @@ static void quantize_run(const gft_exec *exec) {
         const float *x = (const float *)exec->inputs[0] + at;
         const float *scale = (const float *)exec->inputs[1] + channel;
         const int32_t *zero = (const int32_t *)exec->inputs[2] + channel;
-        if (s->dtype == GRAFT_U8)
+        if (is_plain(s, step, *zero))
+            gft_kernels()->quantize_s8(x, 1.0f / *scale, gft_q_as_s8(s->dtype, *zero),
+                                       gft_q_flip(s->dtype), (uint8_t *)exec->outputs[0] + at, n);
+        else if (s->dtype == GRAFT_U8)
             quantize_u8(x, scale, zero, step, (uint8_t *)exec->outputs[0] + at, n);
         else if (s->dtype == GRAFT_S8)
             quantize_s8(x, scale, zero, step, (int8_t *)exec->outputs[0] + at, n);
@@ -157,7 +167,10 @@ static void dequantize_run(const gft_exec *exec) {
         }
         const float *scale = (const float *)exec->inputs[1] + channel;
         const int32_t *zero = (const int32_t *)exec->inputs[2] + channel;
-        if (s->dtype == GRAFT_U8)
+        if (is_plain(s, step, *zero))
+            gft_kernels()->dequantize_s8((const uint8_t *)exec->inputs[0] + at, *scale,
+                                         gft_q_as_s8(s->dtype, *zero), gft_q_flip(s->dtype), x, n);
+        else if (s->dtype == GRAFT_U8)
             dequantize_u8((const uint8_t *)exec->inputs[0] + at, scale, zero, step, x, n);
         else if (s->dtype == GRAFT_S8)
             dequantize_s8((const int8_t *)exec->inputs[0] + at, scale, zero, step, x, n);
