@@ -100,6 +100,10 @@ static void run(const gft_exec *exec) {
         memset(to, 0, (size_t)(r.end - r.begin) * s->copy.bytes);
         return;
     }
+    if (s->copy.bytes == 1) {
+        memset(to, s->value[0], (size_t)(r.end - r.begin));
+        return;
+    }
     for (int64_t i = r.begin; i < r.end; i++, to += s->copy.bytes)
         memcpy(to, s->value, s->copy.bytes);
 }
