@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/map_list.h"
 #include "base/size.h"
 
 static graft_status open_for_reading(const char *path, int *fd, struct stat *st, graft_error *err) {
@@ -48,6 +49,7 @@ graft_status gft_map_open(const char *path, gft_map *out, graft_error *err) {
             return gft_fail_errno(err, failed, "map", path);
         }
         map.data = p;
+        gft_map_list_add(map.data, map.bytes);
     }
     close(fd); /* the mapping stays */
     *out = map;
@@ -55,8 +57,10 @@ graft_status gft_map_open(const char *path, gft_map *out, graft_error *err) {
 }
 
 void gft_map_close(gft_map *map) {
-    if (map->bytes > 0)
+    if (map->bytes > 0) {
+        gft_map_list_remove(map->data);
         munmap((void *)(uintptr_t)map->data, map->bytes);
+    }
     *map = (gft_map){(const uint8_t *)"", 0};
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/crc32c.h"
 #include "base/cursor.h"
+#include "base/map_list.h"
 #include "base/shape.h"
 #include "base/size.h"
 #include "formats/bundle_priv.h"
@@ -104,8 +105,10 @@ graft_status gft_bundle_map(gft_bundle *b, const gft_bundle_entry *entry, gft_ar
 graft_status gft_bundle_check_mapped(gft_bundle *b, size_t most, graft_error *err) {
     for (size_t i = 0; i < b->item_count; i++) {
         if (b->items[i]->pub.bytes <= most &&
-            atomic_load_explicit(&b->items[i]->pending, memory_order_acquire))
+            atomic_load_explicit(&b->items[i]->pending, memory_order_acquire)) {
             GFT_TRY(gft_bundle_item_check(b, b->items[i], err));
+            gft_map_let_go(gft_bundle_item_bytes(b, b->items[i]), (size_t)b->items[i]->proto->size);
+        }
     }
     return GRAFT_OK;
 }

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/map_list.h"
 #include "base/size.h"
 #include "graph/graph_priv.h"
 #include "graph/plan_priv.h"
@@ -72,6 +73,20 @@ static graft_status prepare(const gft_plan *plan, gft_step *step, const void *co
     return GRAFT_OK;
 }
 
+/* Data of a mapped file that was packed is not looked at again. */
+static void let_packed_go(const gft_plan *plan, const gft_step *step) {
+    const gft_graph *graph = plan->graph;
+    for (int32_t i = 0; i < step->input_count && i < 32; i++) {
+        const gft_value_id id = graph->nodes[step->node].inputs[i];
+        const gft_value *value = &graph->values[id];
+        size_t bytes;
+        if ((step->packed_inputs >> i & 1u) && gft_desc_bytes(&value->desc, &bytes))
+            gft_map_let_go(value->scaled ? (const void *)value->scaled
+                                         : gft_graph_value_data(graph, id),
+                           bytes);
+    }
+}
+
 /* At least this many bytes; what was there is lost. */
 static graft_status reserve(void *memory, size_t *capacity, size_t bytes, graft_error *err) {
     void *p = NULL;
@@ -116,7 +131,9 @@ static graft_status prepare_step(const gft_plan *plan, gft_step *step, prepare_w
         gft_graph_scale(filter, w->filter);
         w->constants[1] = w->filter;
     }
-    return prepare(plan, step, w->constants, w, err);
+    GFT_TRY(prepare(plan, step, w->constants, w, err));
+    let_packed_go(plan, step);
+    return GRAFT_OK;
 }
 
 static void prepare_task(void *context, int64_t task, int worker) {
