@@ -12,7 +12,7 @@
 #include "ops/conv_geometry.h"
 #include "ops/conv_indirect.h"
 #include "ops/epilogue.h"
-#include "ops/half.h"
+#include "ops/half_ops.h"
 #include "ops/ops.h"
 
 #define SCALE_CHUNK 256

@@ -4,7 +4,7 @@
  */
 #include "base/size.h"
 #include "ops/epilogue.h"
-#include "ops/half.h"
+#include "ops/half_ops.h"
 #include "ops/ops.h"
 
 typedef struct dense_half_state {

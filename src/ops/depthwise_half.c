@@ -13,7 +13,7 @@
 #include "base/size.h"
 #include "ops/depthwise_common.h"
 #include "ops/epilogue.h"
-#include "ops/half.h"
+#include "ops/half_ops.h"
 #include "ops/ops.h"
 
 #define STAGED_FLOATS 32768

@@ -1,7 +1,7 @@
 /*
- * Shared by the ops on 16-bit floats; see half.h.
+ * Shared by the ops on 16-bit floats; see half_ops.h.
  */
-#include "ops/half.h"
+#include "ops/half_ops.h"
 
 #include "base/alloc.h"
 #include "base/size.h"

@@ -2,8 +2,8 @@
  * What ops on 16-bit floats share: shape rule and cost by the float32 op they stand for,
  * conversions of their type, and filters packed for the product kernels.
  */
-#ifndef GFT_OPS_HALF_H
-#define GFT_OPS_HALF_H
+#ifndef GFT_OPS_HALF_OPS_H
+#define GFT_OPS_HALF_OPS_H
 
 #include "graph/attrs_half.h"
 #include "kernels/kernel_table.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "ops/half.h"
+#include "ops/half_ops.h"
 #include "ops/ops.h"
 #include "ops/precision.h"
 

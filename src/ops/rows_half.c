@@ -9,7 +9,7 @@
  */
 #include "base/alloc.h"
 #include "base/size.h"
-#include "ops/half.h"
+#include "ops/half_ops.h"
 #include "ops/ops.h"
 #include "ops/precision.h"
 

@@ -168,89 +168,122 @@ static inline void assert_half_close(const half_format *f, float got, double wan
         fail_msg("%s: %.9g, expected %.9g within %g", f->name, (double)got, want, bound);
 }
 
-static inline void check_half_case(const half_format *f, gft_rng *rng, half_case g) {
-    int64_t depth = g.taps * g.depth;
-    int64_t stride = g.cols + 1 + (int64_t)gft_rng_below(rng, 5);
-    int64_t count = g.rows * stride;
-    float *plain = calloc((size_t)(depth * g.cols) + 1, sizeof *plain);
-    guarded packed = pack_half_matrix(f, rng, &g, plain);
-    guarded bias = guarded_random(rng, g.cols);
-    guarded c = guarded_new(count);
-    guarded c_half;
-    guarded more;
-    uint16_t *c16 = guarded_halves(&c_half, count);
-    uint16_t *residual = guarded_halves(&more, count);
-    float *before = calloc((size_t)count + 1, sizeof *before);
-    guarded *a = calloc((size_t)(g.taps * g.rows + 1), sizeof *a);
-    const uint16_t **pointers = calloc((size_t)(g.taps * (g.rows + 1) + 1), sizeof *pointers);
-    int64_t *offsets = calloc((size_t)g.rows + 1, sizeof *offsets);
-    for (int64_t i = 0; i < g.taps * g.rows; i++) {
-        uint16_t *row = guarded_halves(&a[i], g.depth);
-        pointers[i / g.rows * (g.rows + 1) + i % g.rows] = row;
-        for (int64_t k = 0; k < g.depth; k++)
+/* What one product reads and writes. */
+typedef struct half_buffers {
+    int64_t stride, count; /* of c */
+    guarded packed, bias, c, c_half, more;
+    guarded *a; /* rows of A, each in front of its own guard page */
+    const uint16_t **pointers;
+    uint16_t *c16, *residual;
+    int64_t *offsets;
+    float *plain, *before;
+} half_buffers;
+
+static inline void fill_half_rows(const half_format *f, gft_rng *rng, const half_case *g,
+                                  half_buffers *m) {
+    for (int64_t i = 0; i < g->taps * g->rows; i++) {
+        uint16_t *row = guarded_halves(&m->a[i], g->depth);
+        m->pointers[i / g->rows * (g->rows + 1) + i % g->rows] = row;
+        for (int64_t k = 0; k < g->depth; k++)
             row[k] = random_half(f, rng);
-        if (g.odd_values && gft_rng_below(rng, 4) == 0 && g.depth > 0)
-            row[gft_rng_below(rng, (uint32_t)g.depth)] =
+        if (g->odd_values && gft_rng_below(rng, 4) == 0 && g->depth > 0)
+            row[gft_rng_below(rng, (uint32_t)g->depth)] =
                 f->narrow(gft_rng_below(rng, 2) ? NAN : INFINITY);
     }
-    for (int64_t i = 0; i < g.rows; i++)
-        offsets[i] = (g.rows - 1 - i) * stride;
-    for (int64_t i = 0; i < count; i++) {
-        residual[i] = random_half(f, rng);
-        c16[i] = 0x5a5a;
-        before[i] = c.p[i] = 2.0f * gft_rng_uniform(rng) - 1.0f;
+}
+
+static inline half_buffers half_buffers_new(const half_format *f, gft_rng *rng,
+                                            const half_case *g) {
+    half_buffers m = {.stride = g->cols + 1 + (int64_t)gft_rng_below(rng, 5)};
+    m.count = g->rows * m.stride;
+    m.plain = calloc((size_t)(g->taps * g->depth * g->cols) + 1, sizeof *m.plain);
+    m.packed = pack_half_matrix(f, rng, g, m.plain);
+    m.bias = guarded_random(rng, g->cols);
+    m.c = guarded_new(m.count);
+    m.c16 = guarded_halves(&m.c_half, m.count);
+    m.residual = guarded_halves(&m.more, m.count);
+    m.before = calloc((size_t)m.count + 1, sizeof *m.before);
+    m.a = calloc((size_t)(g->taps * g->rows + 1), sizeof *m.a);
+    m.pointers = calloc((size_t)(g->taps * (g->rows + 1) + 1), sizeof *m.pointers);
+    m.offsets = calloc((size_t)g->rows + 1, sizeof *m.offsets);
+    fill_half_rows(f, rng, g, &m);
+    for (int64_t i = 0; i < g->rows; i++)
+        m.offsets[i] = g->scatter ? (g->rows - 1 - i) * m.stride : i * m.stride;
+    for (int64_t i = 0; i < m.count; i++) {
+        m.residual[i] = random_half(f, rng);
+        m.c16[i] = 0x5a5a;
+        m.before[i] = m.c.p[i] = 2.0f * gft_rng_uniform(rng) - 1.0f;
     }
-    gft_gemm_half_args args = {.rows = g.rows,
-                               .cols = g.cols,
-                               .taps = g.taps,
-                               .depth = g.depth,
-                               .a = pointers,
-                               .a_stride = g.rows + 1,
-                               .b = (const uint16_t *)(const void *)packed.p,
-                               .b_panel_stride = gft_gemm_half_panel(g.taps, g.depth, f->gemm->nr),
-                               .c = g.to_f32 ? NULL : c16,
-                               .c_f32 = g.to_f32 ? c.p : NULL,
-                               .c_stride = stride,
-                               .c_rows = g.scatter ? offsets : NULL,
-                               .bias = g.bias ? bias.p : NULL,
-                               .residual = g.residual ? residual : NULL,
-                               .accumulate = g.accumulate,
-                               .lo = g.clamp ? -0.5f : -INFINITY,
-                               .hi = g.clamp ? 0.5f : INFINITY,
-                               .unary = g.unary ? double_and_alpha : NULL,
-                               .alpha = 0.25f};
-    f->gemm->run(&args);
-    for (int64_t i = 0; i < g.rows; i++) {
-        int64_t at = g.scatter ? offsets[i] : i * stride;
-        for (int64_t j = 0; j < g.cols; j++) {
-            double sum = g.bias ? (double)bias.p[j] : 0.0;
-            double magnitude = 3.0;
-            sum += g.residual ? (double)f->widen(residual[at + j]) : 0.0;
-            sum += g.accumulate && g.to_f32 ? (double)before[at + j] : 0.0;
-            for (int64_t t = 0; t < depth; t++) {
-                const uint16_t *row = pointers[t / g.depth * (g.rows + 1) + i];
-                double v = (double)f->widen(row[t % g.depth]) * (double)plain[t * g.cols + j];
-                sum += v;
-                magnitude += fabs(v);
-            }
-            assert_half_close(f, g.to_f32 ? c.p[at + j] : f->widen(c16[at + j]),
-                              half_case_value(f, &g, sum), magnitude, (double)depth, !g.to_f32);
-        }
-        for (int64_t j = g.cols; j < stride; j++) {
-            assert_int_equal(c16[i * stride + j], 0x5a5a);
-            assert_true(c.p[i * stride + j] == before[i * stride + j]);
-        }
-    }
-    for (int64_t i = 0; i < g.taps * g.rows; i++)
-        guarded_free(&a[i]);
-    guarded *const all[] = {&packed, &bias, &c, &c_half, &more};
+    return m;
+}
+
+static inline void half_buffers_free(const half_case *g, half_buffers *m) {
+    for (int64_t i = 0; i < g->taps * g->rows; i++)
+        guarded_free(&m->a[i]);
+    guarded *const all[] = {&m->packed, &m->bias, &m->c, &m->c_half, &m->more};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         guarded_free(all[i]);
-    free(plain);
-    free(before);
-    free(a);
-    free(pointers);
-    free(offsets);
+    free(m->plain);
+    free(m->before);
+    free(m->a);
+    free(m->pointers);
+    free(m->offsets);
+}
+
+static inline void run_half_case(const half_format *f, const half_case *g, const half_buffers *m) {
+    gft_gemm_half_args args = {.rows = g->rows,
+                               .cols = g->cols,
+                               .taps = g->taps,
+                               .depth = g->depth,
+                               .a = m->pointers,
+                               .a_stride = g->rows + 1,
+                               .b = (const uint16_t *)(const void *)m->packed.p,
+                               .b_panel_stride =
+                                   gft_gemm_half_panel(g->taps, g->depth, f->gemm->nr),
+                               .c = g->to_f32 ? NULL : m->c16,
+                               .c_f32 = g->to_f32 ? m->c.p : NULL,
+                               .c_stride = m->stride,
+                               .c_rows = g->scatter ? m->offsets : NULL,
+                               .bias = g->bias ? m->bias.p : NULL,
+                               .residual = g->residual ? m->residual : NULL,
+                               .accumulate = g->accumulate,
+                               .lo = g->clamp ? -0.5f : -INFINITY,
+                               .hi = g->clamp ? 0.5f : INFINITY,
+                               .unary = g->unary ? double_and_alpha : NULL,
+                               .alpha = 0.25f};
+    f->gemm->run(&args);
+}
+
+/* Element (i, j) against its sum in double. */
+static inline void check_half_element(const half_format *f, const half_case *g,
+                                      const half_buffers *m, int64_t i, int64_t j) {
+    int64_t at = m->offsets[i] + j;
+    double sum = g->bias ? (double)m->bias.p[j] : 0.0;
+    double magnitude = 3.0;
+    sum += g->residual ? (double)f->widen(m->residual[at]) : 0.0;
+    sum += g->accumulate && g->to_f32 ? (double)m->before[at] : 0.0;
+    for (int64_t t = 0; t < g->taps * g->depth; t++) {
+        const uint16_t *row = m->pointers[t / g->depth * (g->rows + 1) + i];
+        double v = (double)f->widen(row[t % g->depth]) * (double)m->plain[t * g->cols + j];
+        sum += v;
+        magnitude += fabs(v);
+    }
+    assert_half_close(f, g->to_f32 ? m->c.p[at] : f->widen(m->c16[at]), half_case_value(f, g, sum),
+                      magnitude, (double)(g->taps * g->depth), !g->to_f32);
+}
+
+static inline void check_half_case(const half_format *f, gft_rng *rng, half_case g) {
+    half_buffers m = half_buffers_new(f, rng, &g);
+    run_half_case(f, &g, &m);
+    for (int64_t i = 0; i < g.rows; i++) {
+        for (int64_t j = 0; j < g.cols; j++)
+            check_half_element(f, &g, &m, i, j);
+        for (int64_t j = g.cols; j < m.stride; j++) {
+            assert_int_equal(m.c16[i * m.stride + j], 0x5a5a);
+            assert_true(m.c.p[i * m.stride + j] == m.before[i * m.stride + j]);
+        }
+    }
+    half_buffers_free(&g, &m);
 }
 
 static inline void check_half_gemm(const half_format *f) {
