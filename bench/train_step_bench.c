@@ -3,8 +3,8 @@
  * the batch, synthetic pictures. Prints pictures per second, peak memory against what the plan
  * said, and where the time goes.
  *
- *   train_step_bench MODEL [--batch N] [--threads N] [--steps N] [--optimizer TEXT] [--frozen-norms] [--layers]
- *                    [--memory-budget MB]
+ *   train_step_bench MODEL [--batch N] [--threads N] [--steps N] [--optimizer TEXT]
+ *                    [--frozen-norms] [--layers]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "base/shape.h"
 #include "models/model.h"
+#include "train/reach.h"
 #include "train/step.h"
 
 typedef struct options {
@@ -25,7 +26,6 @@ typedef struct options {
     int threads, steps;
     const char *optimizer;
     bool frozen_norms, layers;
-    double budget_mb;
 } options;
 
 typedef struct tally {
@@ -79,7 +79,7 @@ static void print_profile(const gft_plan *plan, const uint64_t *ns, int rounds, 
 }
 
 static bool parse(int argc, char **argv, options *o) {
-    *o = (options){NULL, 32, 2, 3, "sgd:momentum=0.9", false, false, 0};
+    *o = (options){NULL, 32, 2, 3, "sgd:momentum=0.9", false, false};
     for (int i = 1; i < argc; i++) {
         const char *next = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--batch") == 0)
@@ -90,8 +90,6 @@ static bool parse(int argc, char **argv, options *o) {
             o->steps = (int)strtol(next, NULL, 10), i++;
         else if (strcmp(argv[i], "--optimizer") == 0)
             o->optimizer = next, i++;
-        else if (strcmp(argv[i], "--memory-budget") == 0)
-            o->budget_mb = strtod(next, NULL), i++;
         else if (strcmp(argv[i], "--frozen-norms") == 0)
             o->frozen_norms = true;
         else if (strcmp(argv[i], "--layers") == 0)
@@ -150,6 +148,7 @@ static graft_status bench(const options *o, graft_error *err) {
     gft_step step = {0};
     gft_pool *pool = NULL;
     gft_optimizer optimizer;
+    gft_reach reach;
     float *pictures = NULL;
     int32_t *labels = NULL;
     GFT_TRY(gft_optimizer_parse(o->optimizer, &optimizer, err));
@@ -158,9 +157,13 @@ static graft_status bench(const options *o, graft_error *err) {
     train_all(&model->params);
     gft_graph *graph = model->signatures[0].graph;
     GFT_GOTO(gft_split_make(graph, 0, &split, err));
+    gft_value_id logits = graph->outputs[0].value;
+    GFT_GOTO(gft_reach_apply(&split, logits, &reach, err));
+    if (reach.dropped > 0)
+        printf("not trained, as the loss does not depend on them: '%s', %d in all\n", reach.first,
+               (int)reach.dropped);
     if (!o->frozen_norms)
         GFT_GOTO(gft_split_train_norms(&split, err));
-    gft_value_id logits = graph->outputs[0].value;
     const graft_shape *out = &graph->values[logits].desc.shape;
     int64_t classes = out->dims[out->rank - 1];
     graft_shape in = split.crossings[0].shape;
@@ -197,8 +200,7 @@ int main(int argc, char **argv) {
     graft_error err = {0};
     if (!parse(argc, argv, &o)) {
         fprintf(stderr, "usage: train_step_bench MODEL [--batch N] [--threads N] [--steps N] "
-                        "[--optimizer TEXT] "
-                        "[--frozen-norms] [--layers] [--memory-budget MB]\n");
+                        "[--optimizer TEXT] [--frozen-norms] [--layers]\n");
         return 2;
     }
     if (bench(&o, &err) != GRAFT_OK) {

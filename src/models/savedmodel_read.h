@@ -83,6 +83,7 @@ typedef struct gft_sm_source {
     const char *slice;  /* "10 4 0,5:-" of a partition; NULL: the whole tensor */
     gft_param_id param; /* -1: not read yet */
     bool used;          /* by a signature */
+    bool statistic;     /* of the data, of a Normalization layer: nothing trains it */
 } gft_sm_source;
 
 /* A look-up table of the main graph. */

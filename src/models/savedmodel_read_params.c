@@ -306,7 +306,8 @@ static int32_t source_named(const gft_sm_reader *r, const char *layer, size_t le
 
 /*
  * Keras exports the numbers of a Normalization layer twice: as constants of the function and as
- * three variables that nothing uses. They are read, since Keras' own files have them.
+ * three variables that nothing uses. They are read, since Keras' own files have them; they tell
+ * about the data and are no weights.
  */
 static void mark_statistics(gft_sm_reader *r) {
     for (int32_t i = 0; i < r->source_count; i++) {
@@ -318,8 +319,11 @@ static void mark_statistics(gft_sm_reader *r) {
         const size_t length = (size_t)(slash - object->name);
         const int32_t mean = source_named(r, object->name, length, "/mean");
         const int32_t variance = source_named(r, object->name, length, "/variance");
-        if (mean >= 0 && variance >= 0)
-            r->sources[i].used = r->sources[mean].used = r->sources[variance].used = true;
+        if (mean < 0 || variance < 0)
+            continue;
+        const int32_t three[] = {mean, variance, i};
+        for (int k = 0; k < 3; k++)
+            r->sources[three[k]].used = r->sources[three[k]].statistic = true;
     }
 }
 
@@ -331,8 +335,13 @@ graft_status gft_sm_read_used(gft_sm_reader *r, graft_error *err) {
         if (!source->used || !source->key)
             continue;
         const gft_bundle_entry *entry = gft_bundle_find(r->bundle, source->key);
-        if (entry && graft_dtype_bytes(entry->dtype) > 0)
-            GFT_TRY(gft_sm_source_param(r, i, &param, err));
+        if (!entry || graft_dtype_bytes(entry->dtype) == 0)
+            continue;
+        GFT_TRY(gft_sm_source_param(r, i, &param, err));
+        if (source->statistic) {
+            r->model->params.items[param].kind = GFT_PARAM_STATISTIC;
+            r->model->params.items[param].trainable = false;
+        }
     }
     return GRAFT_OK;
 }

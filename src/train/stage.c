@@ -12,6 +12,7 @@
 #include "base/shape.h"
 #include "ops/precision.h"
 #include "train/batches.h"
+#include "train/reach.h"
 #include "train/step.h"
 #include "train/trainer.h"
 
@@ -221,13 +222,30 @@ static graft_status run_epoch(stage *s, graft_error *err) {
 
 /* ---- the stage ---- */
 
+/* Draws the freeze line. Parameters without a gradient are told about and left as they are. */
+static graft_status draw_line(stage *s, graft_error *err) {
+    gft_trainer *t = s->t;
+    gft_reach reach;
+    gft_layers_apply(&t->layers, &t->model->params, s->plan->first_layer);
+    GFT_TRY(gft_split_make(t->graph, t->first_head, &s->split, err));
+    GFT_TRY(gft_reach_apply(&s->split, t->logits, &reach, err));
+    if (reach.dropped == 1)
+        gft_report_info(t, GRAFT_TRAIN_WARNING,
+                        "the loss does not depend on '%s': it stays as it is", reach.first);
+    else if (reach.dropped > 1)
+        gft_report_info(t, GRAFT_TRAIN_WARNING,
+                        "the loss does not depend on '%s' and %d more parameters: they stay as "
+                        "they are",
+                        reach.first, (int)reach.dropped - 1);
+    return GRAFT_OK;
+}
+
 static graft_status open_stage(stage *s, graft_error *err) {
     gft_trainer *t = s->t;
     gft_plan_options inference = plan_options(t);
     const gft_step_precision precision = {t->precision,
                                           t->precision == GRAFT_F16 ? &t->state.loss_scale : NULL};
-    gft_layers_apply(&t->layers, &t->model->params, s->plan->first_layer);
-    GFT_TRY(gft_split_make(t->graph, t->first_head, &s->split, err));
+    GFT_TRY(draw_line(s, err));
     if (s->split.frozen)
         s->frozen = gft_runner_make(s->split.frozen, &inference, t->pool);
     GFT_TRY(gft_master_new(&t->model->params, gft_optimizer_slots(&t->optimizer), &s->master, err));
