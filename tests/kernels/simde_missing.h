@@ -76,4 +76,61 @@ static inline int32x4_t gft_test_vcvtnq(float32x4_t a) {
 #endif
 #endif
 
+/* Halves in vectors of sixteen floats, for kernels/x86/half_lanes_avx512.h. */
+#if defined(SIMDE_X86_AVX512_TYPES_H) && !defined(__AVX512F__)
+#include "base/float16.h"
+#if !defined(_mm512_cvtepu16_epi32)
+static inline __attribute__((always_inline)) __m512i gft_test_cvtepu16(__m256i a) {
+    uint16_t x[16];
+    uint32_t y[16];
+    __m512i result;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 16; i++)
+        y[i] = x[i];
+    memcpy(&result, y, sizeof y);
+    return result;
+}
+#define _mm512_cvtepu16_epi32(a) gft_test_cvtepu16(a)
+#endif
+#if !defined(_mm512_cvtepi32_epi16)
+static inline __attribute__((always_inline)) __m256i gft_test_cvtepi32_epi16(__m512i a) {
+    uint32_t x[16];
+    uint16_t y[16];
+    __m256i result;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 16; i++)
+        y[i] = (uint16_t)x[i];
+    memcpy(&result, y, sizeof y);
+    return result;
+}
+#define _mm512_cvtepi32_epi16(a) gft_test_cvtepi32_epi16(a)
+#endif
+#if !defined(_mm512_cvtph_ps)
+static inline __attribute__((always_inline)) __m512 gft_test_cvtph(__m256i a) {
+    uint16_t x[16];
+    float y[16];
+    __m512 result;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 16; i++)
+        y[i] = gft_f32_from_f16(x[i]);
+    memcpy(&result, y, sizeof y);
+    return result;
+}
+#define _mm512_cvtph_ps(a) gft_test_cvtph(a)
+#endif
+#if !defined(_mm512_cvtps_ph)
+static inline __attribute__((always_inline)) __m256i gft_test_cvtps_ph(__m512 a) {
+    float x[16];
+    uint16_t y[16];
+    __m256i result;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 16; i++)
+        y[i] = gft_f16_from_f32(x[i]);
+    memcpy(&result, y, sizeof y);
+    return result;
+}
+#define _mm512_cvtps_ph(a, rounding) gft_test_cvtps_ph(a)
+#endif
+#endif
+
 #endif
