@@ -18,6 +18,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/alloc.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -176,7 +178,7 @@ static void *work(void *context) {
  * had.
  */
 static double measure(loop_fn loop, int threads, double seconds) {
-    worker *workers = calloc((size_t)threads, sizeof *workers);
+    worker *workers = gft_calloc((size_t)threads, sizeof *workers);
     pthread_barrier_t barrier;
     double sum = 0;
     int started = 0;
@@ -184,8 +186,8 @@ static double measure(loop_fn loop, int threads, double seconds) {
     for (int i = 0; whole && i < threads; i++) {
         worker *w = &workers[i];
         *w = (worker){.barrier = &barrier, .loop = loop, .seconds = seconds};
-        w->from = loop ? NULL : malloc(COPY_BYTES);
-        w->to = loop ? NULL : malloc(COPY_BYTES);
+        w->from = loop ? NULL : gft_malloc(COPY_BYTES);
+        w->to = loop ? NULL : gft_malloc(COPY_BYTES);
         whole = loop || (w->from && w->to);
         if (whole && !loop)
             memset(w->from, i + 1, COPY_BYTES);
@@ -205,10 +207,10 @@ static double measure(loop_fn loop, int threads, double seconds) {
         pthread_barrier_destroy(&barrier);
     }
     for (int i = 0; workers && i < threads; i++) {
-        free(workers[i].from);
-        free(workers[i].to);
+        gft_free(workers[i].from);
+        gft_free(workers[i].to);
     }
-    free(workers);
+    gft_free(workers);
     return sum * 1e-9;
 }
 

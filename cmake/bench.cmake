@@ -11,4 +11,4 @@ target_link_libraries(train_step_bench PRIVATE gft_train)
 
 add_executable(peak_meter EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/peak_meter.c)
 target_compile_options(peak_meter PRIVATE ${GFT_TEST_WARNINGS})
-target_link_libraries(peak_meter PRIVATE Threads::Threads)
+target_link_libraries(peak_meter PRIVATE gft_base Threads::Threads)
