@@ -222,3 +222,38 @@ def test_events_have_keras_tags(world):
         tags = set(events.Tags()["tensors"])
         assert {"epoch_loss", "epoch_accuracy"} <= tags
         assert [e.step for e in events.Tensors("epoch_loss")] == [0, 1, 2]
+
+
+def test_parameters_beside_the_loss(world, tmp_path):
+    """Weights of another signature are named and kept, numbers of a Normalization too; all others are trained."""
+    import tensorflow as tf
+
+    norm = keras.layers.Normalization(name="scaling")
+    norm.adapt(world[1][:32])
+    inputs = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="conv")(norm(inputs))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+    model.beside = tf.Variable(tf.ones((6, 4)), name="beside")
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    picture = [tf.TensorSpec((None, SIZE, SIZE, 3), tf.float32)]
+    archive.add_endpoint("serving_default", lambda x: model(x, training=False), picture)
+    archive.add_endpoint("classes", lambda x: model(x, training=False) @ model.beside, picture)
+    archive.write_out(str(tmp_path / "backbone"), verbose=False)
+    before = {v.path: v.numpy() for v in model.variables}
+    done = graft(
+        *("train", world[0] / "data", "--backbone", tmp_path / "backbone", "--out", tmp_path / "out"),
+        *("--epochs", 1, "--fine-tune", "all", "--fine-tune-epochs", 1, "--optimizer", "adamw"),
+    )
+    assert done.stderr.count("the loss does not depend on 'beside'") == 1
+    saved = tf.train.load_checkpoint(str(tmp_path / "out" / "variables" / "variables"))
+
+    def after(name):
+        (key,) = [k for k in saved.get_variable_to_shape_map() if name in k and "OBJECT" not in k]
+        return saved.get_tensor(key)
+
+    for name in ("scaling/mean", "scaling/variance"):
+        np.testing.assert_array_equal(after(name), before[name])
+    np.testing.assert_array_equal(after("beside"), np.ones((6, 4)))
+    for name in ("conv/kernel", "conv/bias"):
+        assert np.abs(after(name) - before[name]).max() > 1e-5
