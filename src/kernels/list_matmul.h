@@ -1,6 +1,6 @@
 /*
- * The list of matrix, convolution and depthwise kernels; format in kernels/kernel_table.h, contracts in kernels/gemm.h
- * and kernels/dwconv.h.
+ * The list of matrix, convolution and depthwise kernels; format in kernels/kernel_table.h,
+ * contracts in kernels/gemm.h and kernels/dwconv.h.
  */
 #ifndef GFT_KERNELS_LIST_MATMUL_H
 #define GFT_KERNELS_LIST_MATMUL_H
@@ -27,6 +27,8 @@
 
 #define GFT_KERNELS_MATMUL_ARM(X)                                                                  \
     X(gemm_f32, gft_gemm_f32_kernels, neon, GFT_CPU_NEON)                                          \
+    X(dwconv_f32, gft_dwconv_f32_fn, neon, GFT_CPU_NEON)                                           \
+    X(dwconv_grad_f32, gft_dwconv_grad_f32_fn, neon, GFT_CPU_NEON)                                 \
     X(winograd_f32, gft_winograd_f32_kernels, neon, GFT_CPU_NEON)
 
 #endif
