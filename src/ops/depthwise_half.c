@@ -28,6 +28,7 @@ typedef struct depthwise_half_state {
     int64_t band, bands; /* output rows of a task, tasks of a picture */
     int64_t block;       /* channels */
     int64_t staged_rows;
+    bool relu; /* of x */
     bool f32_result;
 } depthwise_half_state;
 
@@ -70,6 +71,7 @@ static graft_status prepare(gft_prepare *p, graft_error *err) {
         return gft_fail(err, GRAFT_UNIMPLEMENTED, "%s: a multiplier other than 1", p->node);
     s->kernels = gft_half_kernels_of(half->dtype);
     s->kernel = gft_kernels()->dwconv_f32;
+    s->relu = attrs->relu_input;
     s->f32_result = half->output == GRAFT_F32;
     s->epilogue = gft_epilogue_of(&attrs->epilogue, 2);
     s->row = gft_depthwise_row_of(g->w, g->ow, g->kw, g->stride_w, g->dilation_w, g->pad_left,
@@ -167,6 +169,7 @@ static void run_block(const depthwise_half_state *s, const gft_exec *exec, int64
                                 .w_step = g->oc,
                                 .y = out,
                                 .bias = bias ? bias + c : NULL,
+                                .relu = s->relu,
                                 .lo = residual ? -INFINITY : s->epilogue.lo,
                                 .hi = residual ? INFINITY : s->epilogue.hi};
     for (int64_t oh = first; oh < end; oh++) {
