@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/shape.h"
 #include "graph/rewrite.h"
 #include "ops/gradients.h"
 #include "ops/ops.h"
@@ -60,6 +61,42 @@ done:
     return status;
 }
 
+/*
+ * Running statistics change while the plan runs, before it is known whether the gradients are
+ * finite: a step that may be skipped keeps what they were.
+ */
+static graft_status find_statistics(gft_step *s, const gft_graph *g, graft_error *err) {
+    int64_t elems = 0;
+    size_t bytes = ((size_t)g->node_count + 1) * sizeof *s->statistics;
+    s->statistics = gft_malloc(bytes);
+    if (!s->statistics)
+        return gft_fail_memory(err, bytes, "running statistics");
+    for (int32_t i = 0; i < g->node_count; i++) {
+        const gft_node *node = &g->nodes[i];
+        if (node->op != &gft_op_ema_update)
+            continue;
+        const gft_value *running = gft_graph_value(g, node->inputs[0]);
+        s->statistics[s->statistic_count++] = running->param;
+        elems += gft_shape_elems(&running->desc.shape);
+    }
+    s->kept = gft_calloc((size_t)elems + 1, sizeof *s->kept);
+    if (!s->kept)
+        return gft_fail_memory(err, ((unsigned long long)elems + 1) * sizeof *s->kept,
+                               "running statistics");
+    return GRAFT_OK;
+}
+
+/* To `kept`, or back from there. */
+static void copy_statistics(gft_step *s, bool back) {
+    float *kept = s->kept;
+    for (int32_t i = 0; i < s->statistic_count; i++) {
+        const gft_param *param = &s->master->params->items[s->statistics[i]];
+        int64_t elems = gft_shape_elems(&param->desc.shape);
+        memcpy(back ? param->data : kept, back ? kept : param->data, (size_t)elems * sizeof(float));
+        kept += elems;
+    }
+}
+
 graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *master,
                            const gft_optimizer *optimizer, float smoothing, int64_t max_batch,
                            gft_pool *pool, const gft_step_precision *precision, gft_step *out,
@@ -91,6 +128,8 @@ graft_status gft_step_make(gft_split *split, gft_value_id logits, gft_master *ma
         GFT_GOTO(append_scale(g, loss, &loss, err));
     GFT_GOTO(append_gradients(g, loss, master, err));
     GFT_GOTO(gft_graph_sweep(g, err));
+    if (s.scale)
+        GFT_GOTO(find_statistics(&s, g, err));
     gft_plan_options options = {.training = true};
     if (precision) {
         options.precision = precision->dtype;
@@ -108,6 +147,8 @@ void gft_step_deinit(gft_step *step) {
     gft_runner_deinit(&step->runner);
     gft_graph_free(step->evaluation);
     gft_free(step->targets);
+    gft_free(step->statistics);
+    gft_free(step->kept);
     memset(step, 0, sizeof *step);
 }
 
@@ -143,6 +184,7 @@ graft_status gft_step_run(gft_step *step, const float *const *crossings, const i
     for (int32_t i = 0; i < m->count; i++)
         outputs[FIRST_GRAD + i] = m->grads + m->offsets[i];
     gft_run_set_random(run, seed, random_step);
+    copy_statistics(step, false);
     graft_status status = gft_run_execute(run, inputs, outputs, err);
     gft_free(outputs);
     GFT_TRY(status);
@@ -154,8 +196,10 @@ graft_status gft_step_run(gft_step *step, const float *const *crossings, const i
     *updated = !step->scale || gft_loss_scale_take(step->scale, m->grads, m->elems);
     if (step->scale)
         gft_loss_scale_update(step->scale, *updated);
-    if (!*updated)
+    if (!*updated) {
+        copy_statistics(step, true);
         return GRAFT_OK;
+    }
     gft_optimizer_step(&step->optimizer, lr, iteration, m->weights, m->grads, m->slots, m->elems,
                        step->pool);
     return GRAFT_OK;

@@ -21,8 +21,11 @@ typedef struct gft_step {
     int32_t classes;
     float *targets; /* one-hot, batch_size x classes */
     int64_t max_batch;
-    gft_loss_scale *scale; /* float16 training: borrowed; NULL: the loss as it is */
-    float scale_now;       /* what the graph reads */
+    gft_loss_scale *scale;    /* float16 training: borrowed; NULL: the loss as it is */
+    float scale_now;          /* what the graph reads */
+    gft_param_id *statistics; /* float16 training: running ones, which the plan itself updates */
+    int32_t statistic_count;
+    float *kept; /* what they were before the step, one behind another */
 } gft_step;
 
 /* Zero: float32. */
