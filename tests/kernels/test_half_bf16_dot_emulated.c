@@ -4,9 +4,10 @@
  */
 #if __has_include(<simde/x86/avx512/dpbf16.h>)
 #define GFT_SIMD_EMULATE 1
-#include "kernels/simde_missing.h"
 #include "kernels/x86/intrinsics.h"
 #include <simde/x86/avx512/dpbf16.h>
+
+#include "kernels/simde_missing.h"
 
 #include "kernels/x86/gemm_bf16_avx512bf16.c"
 #include "kernels/x86/half_avx512.c"

@@ -5,8 +5,9 @@
 #if __has_include(<simde/arm/neon.h>)
 #define GFT_SIMD_EMULATE 1
 #define SIMDE_ENABLE_NATIVE_ALIASES
-#include "kernels/simde_missing.h"
 #include <simde/arm/neon.h>
+
+#include "kernels/simde_missing.h"
 
 #include "kernels/arm/gemm_bf16_neon.c"
 #include "kernels/arm/half_neon.c"

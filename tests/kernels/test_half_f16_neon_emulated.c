@@ -6,10 +6,11 @@
 #define GFT_SIMD_EMULATE 1
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/arm/neon.h>
+
 #include "kernels/simde_missing.h"
 
-#include "kernels/arm/half_neon.c"
 #include "kernels/arm/gemm_f16_neon.c"
+#include "kernels/arm/half_neon.c"
 
 #include "kernels/half_check.h"
 
